@@ -1,0 +1,3 @@
+//! The `pyro` command.
+
+fn main() {}

@@ -1,0 +1,35 @@
+//! How bytes that somebody else chose are shown to a person: one line, no terminal escapes, nothing lost.
+
+use std::fmt;
+
+/// Shows bytes as text; what is not printable becomes `\n`, `\u{…}` or, where it is not UTF-8, `\xNN`.
+///
+/// ```
+/// use pyro::model::escape::Escaped;
+/// assert_eq!(Escaped(b"a\x1b[2Jb\xff\\").to_string(), r"a\u{1b}[2Jb\xff\\");
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Escaped<'a>(pub &'a [u8]);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                if c == '\\' || c.is_control() || is_format_control(c) {
+                    write!(f, "{}", c.escape_default())?;
+                } else {
+                    write!(f, "{c}")?;
+                }
+            }
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Characters that reorder or hide text around them (bidirectional controls, line separators, byte order mark).
+fn is_format_control(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
