@@ -44,15 +44,27 @@ pub enum ArtifactError {
 /// Finds every declared artifact in `tree`.
 ///
 /// # Errors
-/// When one is missing, could be several, or has a path that is not UTF-8.
+/// When one is missing, could be several, or has a path that is not UTF-8. What makes the source wrong is said
+/// before what makes it merely unusable, whatever the order of the roles.
 pub fn find(
     tree: &Tree,
     declared: &BTreeMap<Role, EntryPath>,
 ) -> Result<BTreeMap<Role, EntryPath>, ArtifactError> {
-    declared
-        .iter()
-        .map(|(role, name)| Ok((role.clone(), find_one(tree, role, name)?)))
-        .collect()
+    let mut found = BTreeMap::new();
+    let mut missing = None;
+    for (role, name) in declared {
+        match find_one(tree, role, name) {
+            Ok(path) => {
+                found.insert(role.clone(), path);
+            }
+            Err(error @ ArtifactError::Missing { .. }) => missing = missing.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    match missing {
+        Some(error) => Err(error),
+        None => Ok(found),
+    }
 }
 
 fn find_one(tree: &Tree, role: &Role, declared: &EntryPath) -> Result<EntryPath, ArtifactError> {

@@ -61,6 +61,9 @@ pub enum ManifestError {
     /// Not JSON, or a member is missing, unknown or of the wrong type.
     #[error("not a manifest of schema {SCHEMA}")]
     Json(#[source] serde_json::Error),
+    /// The right members, but not as canonical JSON writes them.
+    #[error("not canonical JSON")]
+    Canonical,
     /// Written by a later pyro.
     #[error("manifest schema {found}, this pyro reads up to {SCHEMA}")]
     Schema {
@@ -70,6 +73,9 @@ pub enum ManifestError {
     /// A path or link target that no tree can hold.
     #[error("bad path in the manifest")]
     Path(#[from] PathError),
+    /// No entries: an empty tree is never published.
+    #[error("a manifest without entries")]
+    Empty,
     /// Both or neither of a member and its `_hex` twin, or a hex form where text would do.
     #[error("entry {0} must have either a text or a hex form of its path or target")]
     TextOrHex(usize),
@@ -96,12 +102,14 @@ pub enum ManifestError {
 /// All that a store path is.
 ///
 /// ```
-/// use pyro::model::{manifest::Manifest, recipe::Recipe, tree::Tree};
+/// use pyro::model::{manifest::{EntryKind, Manifest}, path::EntryPath, recipe::Recipe, tree::Tree};
 /// let recipe = Recipe {
 ///     name: "hello".parse()?, version: "1.0.0".parse()?, platform: "linux/amd64".parse()?,
 ///     layout: Default::default(), artifacts: Default::default(),
 /// };
-/// let manifest = Tree::default().into_manifest(&recipe)?;
+/// let mut tree = Tree::default();
+/// tree.insert(EntryPath::new(b"empty")?, EntryKind::Directory)?;
+/// let manifest = tree.into_manifest(&recipe)?;
 /// assert_eq!(Manifest::parse(&manifest.to_bytes())?, manifest);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -236,6 +244,9 @@ impl Manifest {
         };
         manifest.check_order()?;
         manifest.check_artifacts()?;
+        if manifest.to_bytes() != bytes {
+            return Err(ManifestError::Canonical);
+        }
         Ok(manifest)
     }
 
@@ -243,19 +254,25 @@ impl Manifest {
         let mut folders: Vec<&EntryPath> = Vec::new();
         let mut all_folders = std::collections::HashSet::new();
         let mut before: Option<&EntryPath> = None;
+        if self.entries.is_empty() {
+            return Err(ManifestError::Empty);
+        }
         for Entry { path, kind } in &self.entries {
             if before.is_some_and(|before| before >= path) {
                 return Err(ManifestError::Order(path.clone()));
             }
-            before = Some(path);
             let top = path.components().next().unwrap_or_default();
+            let hidden = path
+                .components()
+                .any(|component| component.starts_with(b".wh."));
             let misplaced = match self.layout {
                 Layout::Files => path.as_bytes() == MANIFEST_NAME.as_bytes(),
                 Layout::Rootfs => {
-                    top != b"rootfs"
-                        || (path.as_bytes() == b"rootfs" && *kind != EntryKind::Directory)
+                    top != b"rootfs" || (before.is_none() && *kind != EntryKind::Directory)
                 }
             };
+            before = Some(path);
+            let misplaced = misplaced || hidden;
             if misplaced {
                 return Err(ManifestError::Place(path.clone()));
             }
@@ -281,11 +298,16 @@ impl Manifest {
     fn check_artifacts(&self) -> Result<(), ManifestError> {
         for (role, path) in &self.artifacts {
             let found = self.entries.binary_search_by(|entry| entry.path.cmp(path));
-            let fits = found.is_ok_and(|n| match self.entries[n].kind {
-                EntryKind::File { executable, .. } => role.is_file() && !executable,
-                EntryKind::Directory => !role.is_file(),
-                EntryKind::Symlink { .. } => false,
-            });
+            let is_prefix = self
+                .layout
+                .prefix()
+                .is_some_and(|prefix| path.as_bytes() == prefix.as_bytes());
+            let fits = !is_prefix
+                && found.is_ok_and(|n| match self.entries[n].kind {
+                    EntryKind::File { executable, .. } => role.is_file() && !executable,
+                    EntryKind::Directory => !role.is_file(),
+                    EntryKind::Symlink { .. } => false,
+                });
             if !fits {
                 return Err(ManifestError::Artifact(role.clone()));
             }

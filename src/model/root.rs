@@ -15,6 +15,14 @@ pub struct FolderAbove {
     pub inode: u64,
 }
 
+/// The kinds of root records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RootKind {
+    /// A link that somebody made with `--out-link`.
+    OutLink,
+}
+
 /// `roots/<id>.json`, where `<id>` is the BLAKE3 of the link's absolute path.
 ///
 /// The record names the link, never a generation: a collector reads the link itself.
@@ -24,11 +32,10 @@ pub struct FolderAbove {
 pub struct OutLinkRoot {
     /// Always 1.
     pub schema: u32,
-    /// The link's absolute path, text or (where it is not UTF-8) escaped for people only.
+    /// What kind of root this is.
+    pub kind: RootKind,
+    /// The link's absolute path; a link whose path is not UTF-8 is refused before anything is done.
     pub link: String,
-    /// The link's bytes in lower-case hex, where they are not UTF-8.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link_hex: Option<String>,
     /// The profile that the link shows a generation of.
     pub profile: String,
     /// Each folder above the link, nearest first.

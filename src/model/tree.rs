@@ -33,6 +33,9 @@ pub enum TreeError {
     /// A manifest at the top of layout `files`.
     #[error("`{0}` at the top of a source would hide the manifest")]
     ManifestName(EntryPath),
+    /// Nothing at all: such a source is never used.
+    #[error("there is nothing in it")]
+    Empty,
     /// A path that gets too long or malformed by the layout's prefix.
     #[error(transparent)]
     Path(#[from] PathError),
@@ -161,8 +164,11 @@ impl Tree {
     /// The manifest of this tree.
     ///
     /// # Errors
-    /// When an artifact is missing or ambiguous, or a name cannot stand in the recipe's layout.
+    /// When the tree is empty, an artifact is missing or ambiguous, or a name cannot stand in the recipe's layout.
     pub fn into_manifest(self, recipe: &Recipe) -> Result<Manifest, TreeError> {
+        if self.is_empty() {
+            return Err(TreeError::Empty);
+        }
         if recipe.layout == Layout::Files {
             let name = EntryPath::new(MANIFEST_NAME.as_bytes())?;
             if self.entries.contains_key(&name) {

@@ -1,0 +1,49 @@
+//! The store on disk: the only room that joins a path under the store's root.
+//!
+//! ```text
+//! $STORE/layout.json                       {"layout": 1}
+//!        store/<blake3>-<name>-<version>/  a store path: complete, sealed, immutable
+//!        store/.s-<random>/                staging trees: nothing looks at them but their maker and the collector
+//!        store/.t-<blake3>-<random>/       trash: what a rename took out of the way
+//!        leases/<blake3>                   shared: somebody uses the path; its mtime is the last use
+//!        leases/<blake3>.w                 exclusive: somebody repairs the path
+//!        leases/staging-<random>           exclusive: the maker of a staging tree lives
+//!        realisations/<uid>/<input>.json   pinned input -> output
+//!        profiles/  roots/  downloads/     belong to the rooms above
+//! ```
+//!
+//! One way in: [`Staging`] -> seal -> [`Staged`] -> publish -> [`Published`]. Each consumes the one before, and
+//! dropping one half-way removes what it made.
+//!
+//! Locking: shared lease, then publish lock, then (in the rooms above) a profile's lock. Exclusive leases are only
+//! tried, never waited for; a shared lease is never upgraded.
+
+mod check;
+mod durable;
+mod error;
+mod fast_remove;
+mod file_writer;
+mod folders;
+mod layout;
+mod lease;
+mod lock_file;
+mod open;
+mod publish;
+mod realisations;
+mod record_file;
+mod repair;
+mod seal;
+mod staging;
+mod trash;
+
+pub use check::{Damage, Depth, Fault, Verdict};
+pub use error::Error;
+pub use layout::Layout;
+pub use lease::Lease;
+pub use lock_file::{LockFile, Patience};
+pub use open::Store;
+pub use publish::{Found, How, Published};
+pub use record_file::{read_record, write_record};
+pub use seal::Staged;
+pub use staging::{Executable, Staging};
+pub use trash::Leftovers;

@@ -1,0 +1,19 @@
+//! Sync: what was told to be there stays there when the power goes.
+
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+
+use super::error::{Doing, Error};
+
+/// Syncs the folder that names `path`.
+pub(super) fn sync_parent(path: &Path) -> Result<(), Error> {
+    sync_folder(path.parent().unwrap_or(Path::new("/")))
+}
+
+/// Syncs a folder: the names in it.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), Error> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd = rustix::fs::open(folder, flags, Mode::empty()).doing("open", folder)?;
+    rustix::fs::fsync(&fd).doing("sync", folder)
+}

@@ -1,0 +1,118 @@
+//! Removes a whole tree below a descriptor, sealed folders included, never through a link.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, RenameFlags};
+use rustix::io::{Errno, Result};
+
+use super::folders::open_folder;
+
+/// Deeper than this, folders are first moved up: a tree of a thousand levels needs few descriptors.
+const DEEP: usize = 64;
+
+/// Removes `name` in `parent` and all below it; what is not there is no error.
+pub(super) fn tree(parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
+    match remove_one(parent, name) {
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::ISDIR) => {}
+        Err(error) => return Err(error),
+    }
+    let top = open_for_removal(parent, name)?;
+    let mut moved = 0_usize;
+    empty(top.as_fd(), top.as_fd(), 0, &mut moved)?;
+    drop(top);
+    rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)
+}
+
+/// Unlinks what is no folder; a folder answers `ISDIR`.
+fn remove_one(parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
+    match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
+        // Some file systems answer PERM for folders, as POSIX has it.
+        Err(Errno::PERM | Errno::ISDIR) => {
+            let meta = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            let folder = FileType::from_raw_mode(meta.st_mode) == FileType::Directory;
+            Err(if folder { Errno::ISDIR } else { Errno::PERM })
+        }
+        other => other,
+    }
+}
+
+/// Opens a folder and makes it writable: sealed folders are not.
+fn open_for_removal(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd> {
+    let fd = match open_folder(parent, name) {
+        Err(Errno::ACCESS) => {
+            rustix::fs::chmodat(parent, name, Mode::RWXU, AtFlags::empty())?;
+            open_folder(parent, name)?
+        }
+        other => other?,
+    };
+    let mode = Mode::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
+    if !mode.contains(Mode::RWXU) {
+        match rustix::fs::fchmod(&fd, Mode::RWXU) {
+            Ok(()) | Err(Errno::PERM) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(fd)
+}
+
+fn empty(
+    folder: BorrowedFd<'_>,
+    top: BorrowedFd<'_>,
+    depth: usize,
+    moved: &mut usize,
+) -> Result<()> {
+    // Removing while listing may skip names on some file systems, so list until nothing is left.
+    loop {
+        let mut found = false;
+        for entry in Dir::read_from(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name == b"." || name == b".." {
+                continue;
+            }
+            found = true;
+            match if entry.file_type() == FileType::Directory {
+                Err(Errno::ISDIR)
+            } else {
+                remove_one(folder, name)
+            } {
+                Ok(()) | Err(Errno::NOENT) => continue,
+                Err(Errno::ISDIR) => {}
+                Err(error) => return Err(error),
+            }
+            let child = open_for_removal(folder, name)?;
+            if depth >= DEEP {
+                move_up(folder, name, top, moved)?;
+            } else {
+                empty(child.as_fd(), top, depth + 1, moved)?;
+                rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR)?;
+            }
+        }
+        if !found {
+            return Ok(());
+        }
+    }
+}
+
+/// Moves a deep folder directly below the top, under a name that is free there.
+fn move_up(
+    folder: BorrowedFd<'_>,
+    name: &[u8],
+    top: BorrowedFd<'_>,
+    moved: &mut usize,
+) -> Result<()> {
+    loop {
+        *moved += 1;
+        match rustix::fs::renameat_with(
+            folder,
+            name,
+            top,
+            format!(".deep-{moved}"),
+            RenameFlags::NOREPLACE,
+        ) {
+            Err(Errno::EXIST) => {}
+            other => return other,
+        }
+    }
+}

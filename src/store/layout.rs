@@ -1,0 +1,132 @@
+//! Every path under a store's root, joined here and nowhere else.
+
+use std::path::{Path, PathBuf};
+
+use crate::model::digest::{InputHash, StoreHash};
+use crate::model::name::ProfileName;
+use crate::model::store_path::StorePathName;
+
+/// The paths of one store.
+///
+/// ```
+/// use pyro::store::Layout;
+/// let layout = Layout::new("/srv/pyro".into());
+/// assert_eq!(layout.store(), std::path::Path::new("/srv/pyro/store"));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+    store: PathBuf,
+}
+
+/// The names that belong to us in a store's root.
+pub(super) const OWN_NAMES: [&str; 6] = [
+    "store",
+    "leases",
+    "realisations",
+    "profiles",
+    "roots",
+    "downloads",
+];
+
+impl Layout {
+    /// The layout below `root`.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        let store = root.join("store");
+        Self { root, store }
+    }
+
+    /// The store's root as it was given.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The file that says which layout this is.
+    #[must_use]
+    pub fn marker(&self) -> PathBuf {
+        self.root.join("layout.json")
+    }
+
+    /// The folder of store paths, staging trees and trash.
+    #[must_use]
+    pub fn store(&self) -> &Path {
+        &self.store
+    }
+
+    /// A store path.
+    #[must_use]
+    pub fn path(&self, name: &StorePathName) -> PathBuf {
+        self.store.join(name.as_str())
+    }
+
+    /// A staging tree.
+    pub(super) fn staging(&self, id: &str) -> PathBuf {
+        self.store.join(format!(".s-{id}"))
+    }
+
+    /// The name of a piece of trash, in `store/`.
+    pub(super) fn trash_name(hash: StoreHash, id: &str) -> String {
+        format!(".t-{hash}-{id}")
+    }
+
+    /// The folder of all lock files that belong to store paths and staging trees.
+    #[must_use]
+    pub fn leases(&self) -> PathBuf {
+        self.root.join("leases")
+    }
+
+    /// The lease of a store path.
+    #[must_use]
+    pub fn lease(&self, hash: StoreHash) -> PathBuf {
+        self.root.join("leases").join(hash.to_string())
+    }
+
+    /// The publish lock of a store path.
+    #[must_use]
+    pub fn publish_lock(&self, hash: StoreHash) -> PathBuf {
+        self.root.join("leases").join(format!("{hash}.w"))
+    }
+
+    /// The lock of a staging tree.
+    pub(super) fn staging_lock(&self, id: &str) -> PathBuf {
+        self.root.join("leases").join(format!("staging-{id}"))
+    }
+
+    /// The realisation records of one account.
+    #[must_use]
+    pub fn realisations(&self, uid: u32) -> PathBuf {
+        self.root.join("realisations").join(uid.to_string())
+    }
+
+    /// The record of one realisation.
+    #[must_use]
+    pub fn realisation(&self, uid: u32, input: InputHash) -> PathBuf {
+        self.realisations(uid).join(format!("{input}.json"))
+    }
+
+    /// The folder of all profiles.
+    #[must_use]
+    pub fn profiles(&self) -> PathBuf {
+        self.root.join("profiles")
+    }
+
+    /// The folder of one profile.
+    #[must_use]
+    pub fn profile(&self, name: &ProfileName) -> PathBuf {
+        self.profiles().join(name.as_str())
+    }
+
+    /// The folder of root records.
+    #[must_use]
+    pub fn roots(&self) -> PathBuf {
+        self.root.join("roots")
+    }
+
+    /// The downloads of one account.
+    #[must_use]
+    pub fn downloads(&self, uid: u32) -> PathBuf {
+        self.root.join("downloads").join(uid.to_string())
+    }
+}

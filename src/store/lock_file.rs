@@ -1,0 +1,229 @@
+//! Lock files: `flock`, and the one rule that makes unlinking them safe.
+//!
+//! Whoever gets a lock compares the descriptor with what the name shows now and starts again if they differ: the
+//! file may have been unlinked, or unlinked and made anew, between open and lock. A lock file is unlinked only by
+//! somebody who holds it exclusively, after what it guards is gone.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
+use rustix::io::Errno;
+
+use super::error::{Doing, Error};
+use crate::progress::{Event, Observer};
+
+/// How long somebody else's lock is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// After this long the wait ends with [`Error::Busy`].
+    pub limit: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            limit: Duration::from_secs(600),
+        }
+    }
+}
+
+/// How long a wait stays unsaid.
+const SILENT: Duration = Duration::from_secs(1);
+
+/// Whether others may hold the same lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    Shared,
+    Exclusive,
+}
+
+/// A held lock; dropping it lets go.
+#[derive(Debug)]
+#[must_use = "the lock is let go at once when this is dropped"]
+pub struct LockFile {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl LockFile {
+    /// Waits for a shared lock.
+    ///
+    /// # Errors
+    /// When the wait exceeds its limit or the system refuses.
+    pub fn shared(
+        path: &Path,
+        mode: u32,
+        patience: &Patience,
+        observer: &dyn Observer,
+    ) -> Result<Self, Error> {
+        wait(path, mode, Sharing::Shared, patience, observer)
+    }
+
+    /// Waits for the exclusive lock.
+    ///
+    /// # Errors
+    /// As for [`LockFile::shared`].
+    pub fn exclusive(
+        path: &Path,
+        mode: u32,
+        patience: &Patience,
+        observer: &dyn Observer,
+    ) -> Result<Self, Error> {
+        wait(path, mode, Sharing::Exclusive, patience, observer)
+    }
+
+    /// Takes the exclusive lock if nobody holds it.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn try_exclusive(path: &Path, mode: u32) -> Result<Option<Self>, Error> {
+        attempt(path, mode, Sharing::Exclusive)
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Sets the file's times to now: the last use. What cannot be written (a read-only store) keeps its time.
+    pub fn touch(&self) {
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_NOW,
+        };
+        let _ = rustix::fs::futimens(
+            &self.fd,
+            &Timestamps {
+                last_access: now,
+                last_modification: now,
+            },
+        );
+    }
+
+    /// Unlinks the file and lets go; only for exclusive locks, and only after what it guards is gone.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn unlink(self) -> Result<(), Error> {
+        rustix::fs::unlink(&self.path).doing("remove", &self.path)
+    }
+}
+
+fn wait(
+    path: &Path,
+    mode: u32,
+    sharing: Sharing,
+    patience: &Patience,
+    observer: &dyn Observer,
+) -> Result<LockFile, Error> {
+    if let Some(lock) = attempt(path, mode, sharing)? {
+        return Ok(lock);
+    }
+    let start = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    let mut said = false;
+    loop {
+        let waited = start.elapsed();
+        if waited >= patience.limit {
+            return Err(Error::Busy {
+                path: path.to_owned(),
+                holder: holder(path),
+            });
+        }
+        if !said && waited >= SILENT {
+            said = true;
+            let holder = holder(path);
+            let holder = holder
+                .as_ref()
+                .map(|(pid, command)| (*pid, command.as_str()));
+            observer.event(Event::Waiting { lock: path, holder });
+        }
+        std::thread::sleep(pause.min(patience.limit.saturating_sub(waited)));
+        pause = (pause * 2).min(Duration::from_millis(50));
+        if let Some(lock) = attempt(path, mode, sharing)? {
+            return Ok(lock);
+        }
+    }
+}
+
+fn attempt(path: &Path, mode: u32, sharing: Sharing) -> Result<Option<LockFile>, Error> {
+    let operation = match sharing {
+        Sharing::Shared => FlockOperation::NonBlockingLockShared,
+        Sharing::Exclusive => FlockOperation::NonBlockingLockExclusive,
+    };
+    loop {
+        let fd = open(path, mode)?;
+        match rustix::fs::flock(&fd, operation) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Ok(None),
+            Err(Errno::INTR) => continue,
+            Err(error) => return Err(Error::io("lock", path, error)),
+        }
+        let held = rustix::fs::fstat(&fd).doing("look at", path)?;
+        match rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(named) if (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino) => {
+                return Ok(Some(LockFile {
+                    fd,
+                    path: path.to_owned(),
+                }));
+            }
+            // Unlinked, or unlinked and made anew, since we opened it: this lock guards nothing.
+            Ok(_) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(Error::io("look at", path, error)),
+        }
+    }
+}
+
+/// Opens a lock file, made where it is missing; one that may not be written is locked as it is.
+fn open(path: &Path, mode: u32) -> Result<OwnedFd, Error> {
+    let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let access = Mode::from_raw_mode(mode);
+    match rustix::fs::open(path, flags | OFlags::RDWR, Mode::empty()) {
+        Ok(fd) => Ok(fd),
+        Err(Errno::NOENT) => match rustix::fs::open(
+            path,
+            flags | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
+            access,
+        ) {
+            Ok(fd) => {
+                // Explicit whatever the umask: another account of the group must be able to lock it too.
+                rustix::fs::fchmod(&fd, access).doing("set the mode of", path)?;
+                Ok(fd)
+            }
+            Err(Errno::EXIST) => {
+                rustix::fs::open(path, flags | OFlags::RDONLY, Mode::empty()).doing("open", path)
+            }
+            Err(error) => Err(Error::io("make", path, error)),
+        },
+        Err(Errno::ACCESS | Errno::ROFS | Errno::PERM) => {
+            rustix::fs::open(path, flags | OFlags::RDONLY, Mode::empty()).doing("open", path)
+        }
+        Err(error) => Err(Error::io("open", path, error)),
+    }
+}
+
+/// Who holds a lock on the file, by the kernel's own list.
+fn holder(path: &Path) -> Option<(u32, String)> {
+    let meta = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    let inode = format!(":{}", meta.st_ino);
+    let locks = fs_err::read_to_string("/proc/locks").ok()?;
+    let pid = locks
+        .lines()
+        .filter(|line| !line.contains("->"))
+        .find_map(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            // `1: FLOCK ADVISORY WRITE 4242 fe:00:131 0 EOF`
+            let found = fields.get(1) == Some(&"FLOCK")
+                && fields.get(5).is_some_and(|file| file.ends_with(&inode));
+            fields.get(4).filter(|_| found)?.parse::<u32>().ok()
+        })?;
+    let command = fs_err::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let command = command
+        .split(|&b| b == 0)
+        .filter(|part| !part.is_empty())
+        .map(String::from_utf8_lossy);
+    Some((pid, command.collect::<Vec<_>>().join(" ")))
+}

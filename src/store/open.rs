@@ -1,0 +1,243 @@
+//! Opening a store, or making one of a folder that can become one.
+
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+use serde::{Deserialize, Serialize};
+
+use super::durable;
+use super::error::{Doing, Error};
+use super::layout::{Layout, OWN_NAMES};
+use super::lock_file::Patience;
+use super::record_file;
+use crate::progress::Observer;
+
+/// The layout that this pyro reads and writes.
+const LAYOUT: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Marker {
+    layout: u32,
+}
+
+/// An open store, used by one account.
+#[derive(Debug)]
+pub struct Store {
+    layout: Layout,
+    /// `store/`, for renames within it and for its sync.
+    folder: OwnedFd,
+    uid: u32,
+    folder_mode: u32,
+    file_mode: u32,
+    patience: Patience,
+}
+
+impl Store {
+    /// Opens the store at `root`, an absolute path, and makes it where nothing speaks against it.
+    ///
+    /// # Errors
+    /// When the folder has a layout that this pyro does not know, holds something else under a name of ours, or
+    /// cannot be read or made.
+    pub fn open(root: &Path, patience: Patience) -> Result<Self, Error> {
+        let layout = Layout::new(root.to_owned());
+        if !has_marker(&layout)? {
+            create(&layout)?;
+        }
+        Self::open_existing(layout, patience)
+    }
+
+    /// Opens the store at `root` if there is one.
+    ///
+    /// # Errors
+    /// As for [`Store::open`]; a folder that is no store, or none at all, is `None`.
+    pub fn open_if_there(root: &Path, patience: Patience) -> Result<Option<Self>, Error> {
+        let layout = Layout::new(root.to_owned());
+        if has_marker(&layout)? {
+            Self::open_existing(layout, patience).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    fn open_existing(layout: Layout, patience: Patience) -> Result<Self, Error> {
+        let folder = open_folder(layout.store())?;
+        let shared = fs_err::metadata(layout.root())
+            .doing("look at", layout.root())?
+            .mode()
+            & 0o2000
+            != 0;
+        let (folder_mode, file_mode) = if shared {
+            (0o2775, 0o664)
+        } else {
+            (0o755, 0o644)
+        };
+        let uid = rustix::process::geteuid().as_raw();
+        Ok(Self {
+            layout,
+            folder,
+            uid,
+            folder_mode,
+            file_mode,
+            patience,
+        })
+    }
+
+    /// The paths of this store.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The account that uses it.
+    #[must_use]
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// How long to wait for others.
+    #[must_use]
+    pub fn patience(&self) -> &Patience {
+        &self.patience
+    }
+
+    /// Who is told about waits.
+    #[must_use]
+    pub fn wait<'a>(&'a self, observer: &'a dyn Observer) -> (&'a Patience, &'a dyn Observer) {
+        (&self.patience, observer)
+    }
+
+    pub(super) fn folder(&self) -> &OwnedFd {
+        &self.folder
+    }
+
+    /// The mode of lock files and records.
+    #[must_use]
+    pub fn file_mode(&self) -> u32 {
+        self.file_mode
+    }
+
+    /// Makes a folder under the root, and those above it, with the store's own mode whatever the umask says.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn make_folder(&self, path: &Path) -> Result<(), Error> {
+        make_folders(path, self.layout.root(), self.folder_mode)
+    }
+
+    /// Syncs `store/`: what was renamed in it stays so.
+    ///
+    /// # Errors
+    /// When the system cannot promise that.
+    pub fn sync_folder(&self) -> Result<(), Error> {
+        rustix::fs::fsync(&self.folder).doing("sync", self.layout.store())
+    }
+}
+
+fn open_folder(path: &Path) -> Result<OwnedFd, Error> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).doing("open", path)
+}
+
+/// Makes `path` and the missing folders between it and `top` with `mode`; `top` itself must be there.
+fn make_folders(path: &Path, top: &Path, mode: u32) -> Result<(), Error> {
+    if path == top || fs_err::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()) {
+        return Ok(());
+    }
+    if let Some(above) = path.parent() {
+        make_folders(above, top, mode)?;
+    }
+    match rustix::fs::mkdir(path, Mode::from_raw_mode(mode)) {
+        Ok(()) => {
+            rustix::fs::chmod(path, Mode::from_raw_mode(mode)).doing("set the mode of", path)?;
+            durable::sync_parent(path)
+        }
+        Err(rustix::io::Errno::EXIST) => Ok(()),
+        Err(error) => Err(Error::io("make", path, error)),
+    }
+}
+
+/// Whether the root says that it is a store of our layout.
+fn has_marker(layout: &Layout) -> Result<bool, Error> {
+    let path = layout.marker();
+    let bytes = match fs_err::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(false);
+        }
+        Err(error) => return Err(Error::io("read", &path, error)),
+    };
+    match serde_json::from_slice::<Marker>(&bytes) {
+        Ok(Marker { layout: LAYOUT }) => Ok(true),
+        Ok(Marker { layout }) => Err(Error::UnknownLayout {
+            found: layout.to_string(),
+            path,
+        }),
+        Err(_not_json) => Err(Error::UnknownLayout {
+            found: "unreadable".to_owned(),
+            path,
+        }),
+    }
+}
+
+/// Makes the folders of a store, then the marker: a store whose making was cut off is made to its end by the next.
+///
+/// Our folders without a marker mean either that or somebody else's data, so only empty ones are taken over.
+fn create(layout: &Layout) -> Result<(), Error> {
+    let root = layout.root();
+    fs_err::create_dir_all(root).doing("make", root)?;
+    for name in OWN_NAMES {
+        let path = root.join(name);
+        match fs_err::read_dir(&path) {
+            Ok(mut entries) => {
+                // Another process may be making this very store: then its marker is there by now.
+                if entries.next().is_some() && !has_marker(layout)? {
+                    return Err(Error::Foreign {
+                        name,
+                        path: root.to_owned(),
+                    });
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(_not_a_folder) => {
+                return Err(Error::Foreign {
+                    name,
+                    path: root.to_owned(),
+                });
+            }
+        }
+    }
+    let shared = fs_err::metadata(root).doing("look at", root)?.mode() & 0o2000 != 0;
+    let (folder_mode, file_mode) = if shared {
+        (0o2775, 0o664)
+    } else {
+        (0o755, 0o644)
+    };
+    for name in OWN_NAMES {
+        make_folders(&root.join(name), root, folder_mode)?;
+    }
+    link_marker(layout, file_mode)
+}
+
+/// Writes the marker under a dot name, syncs it and links it into place, never over another.
+fn link_marker(layout: &Layout, mode: u32) -> Result<(), Error> {
+    let marker = layout.marker();
+    let temporary: PathBuf = layout
+        .root()
+        .join(format!(".layout-{}", record_file::random_id()?));
+    record_file::write_new(&temporary, b"{\"layout\": 1}\n", mode)?;
+    let cwd = rustix::fs::CWD;
+    let linked = rustix::fs::linkat(cwd, &temporary, cwd, &marker, AtFlags::empty());
+    fs_err::remove_file(&temporary).doing("remove", &temporary)?;
+    match linked {
+        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+        Err(error) => return Err(Error::io("make", &marker, error)),
+    }
+    durable::sync_parent(&marker)
+}

@@ -1,0 +1,197 @@
+//! Publishing: one rename, after which the path is there for everybody, whole and durable.
+//!
+//! The lease is taken before the rename, so no collector can take the path between the rename and the root that
+//! will name it. Where the name exists already, what stands there is checked under that lease: valid means there is
+//! nothing to do, damaged means repair.
+
+use std::path::PathBuf;
+
+use rustix::fs::RenameFlags;
+use rustix::io::Errno;
+
+use super::Store;
+use super::check::{Depth, Verdict};
+use super::error::Error;
+use super::lease::Lease;
+use super::seal::Staged;
+use crate::model::manifest::Manifest;
+use crate::model::store_path::StorePathName;
+use crate::progress::Observer;
+
+/// How a path came to be valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum How {
+    /// It was not there before.
+    Built,
+    /// A valid one was there.
+    Existing,
+    /// A damaged one was replaced.
+    Repaired {
+        /// What was wrong with it.
+        why: String,
+    },
+}
+
+/// A valid store path with a lease on it.
+#[derive(Debug)]
+#[must_use = "the path may be collected as soon as this is dropped"]
+pub struct Published {
+    name: StorePathName,
+    path: PathBuf,
+    manifest: Manifest,
+    lease: Lease,
+    how: How,
+}
+
+impl Published {
+    pub(super) fn new(
+        store: &Store,
+        name: StorePathName,
+        manifest: Manifest,
+        lease: Lease,
+        how: How,
+    ) -> Self {
+        let path = store.layout().path(&name);
+        Self {
+            name,
+            path,
+            manifest,
+            lease,
+            how,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &StorePathName {
+        &self.name
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// Its manifest.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The lease that keeps it.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// How it came to be valid.
+    #[must_use]
+    pub fn how(&self) -> &How {
+        &self.how
+    }
+
+    /// The absolute path of an artifact, by role.
+    pub fn artifacts(&self) -> impl Iterator<Item = (&crate::model::name::Role, PathBuf)> {
+        self.manifest
+            .artifacts()
+            .iter()
+            .map(|(role, path)| (role, self.path.join(path.as_os_str())))
+    }
+}
+
+impl Store {
+    /// Finds the path `name` and leases it, if it is there and valid.
+    ///
+    /// # Errors
+    /// When the system fails to answer.
+    pub fn find(
+        &self,
+        name: &StorePathName,
+        depth: Depth,
+        observer: &dyn Observer,
+    ) -> Result<Found, Error> {
+        let lease = self.lease(name.hash(), observer)?;
+        Ok(match self.check(name, &lease, depth, observer)? {
+            Verdict::Valid(manifest) => Found::Valid(Box::new(Published::new(
+                self,
+                name.clone(),
+                manifest,
+                lease,
+                How::Existing,
+            ))),
+            Verdict::Missing => Found::Missing,
+            Verdict::Damaged(damage) => Found::Damaged(damage),
+        })
+    }
+}
+
+/// What [`Store::find`] found.
+#[derive(Debug)]
+pub enum Found {
+    /// A valid path, leased.
+    Valid(Box<Published>),
+    /// Nothing.
+    Missing,
+    /// Something that counts as not installed.
+    Damaged(super::check::Damage),
+}
+
+impl Staged<'_> {
+    /// Makes the tree visible under its name.
+    ///
+    /// # Errors
+    /// When the system refuses, or a damaged path cannot be replaced because somebody uses it where the file
+    /// system cannot exchange two folders.
+    pub fn publish(mut self, depth: Depth, observer: &dyn Observer) -> Result<Published, Error> {
+        let store = self.staging.store;
+        let lease = store.lease(self.name.hash(), observer)?;
+        let staging = store.layout().staging(&self.staging.id);
+        let target = store.layout().path(&self.name);
+        let folder = store.folder();
+        let name = self.name.as_str();
+        match rustix::fs::renameat_with(
+            folder,
+            staging.file_name().unwrap_or_default(),
+            folder,
+            name,
+            RenameFlags::NOREPLACE,
+        ) {
+            Ok(()) => {
+                store.sync_folder()?;
+                self.let_go()?;
+                Ok(Published::new(
+                    store,
+                    self.name.clone(),
+                    self.manifest.clone(),
+                    lease,
+                    How::Built,
+                ))
+            }
+            Err(Errno::EXIST | Errno::NOTEMPTY) => {
+                match store.check(&self.name, &lease, depth, observer)? {
+                    Verdict::Valid(manifest) => {
+                        // Whoever renamed it may not have come to the sync yet.
+                        store.sync_folder()?;
+                        Ok(Published::new(
+                            store,
+                            self.name.clone(),
+                            manifest,
+                            lease,
+                            How::Existing,
+                        ))
+                    }
+                    Verdict::Missing | Verdict::Damaged(_) => self.repair(lease, depth, observer),
+                }
+            }
+            Err(error) => Err(Error::io("rename into place", target, error)),
+        }
+    }
+
+    /// The tree has left its staging name: nothing is left to remove but the lock.
+    pub(super) fn let_go(&mut self) -> Result<(), Error> {
+        match self.staging.lock.take() {
+            Some(lock) => lock.unlink(),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! A staging tree: where bytes from outside become files, seen by nobody until they are published.
+//!
+//! Made in this order, so that a folder without a held lock is dead: lock `leases/staging-<id>`, folder
+//! `store/.s-<id>`, a descriptor on it (through which `syncfs` later sees every write error since now), content.
+//! Every name is resolved one component at a time below that descriptor and never through a link.
+//!
+//! Dropping a staging tree removes it.
+
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::Store;
+use super::error::{Doing, Error};
+use super::fast_remove;
+use super::file_writer::{self, CHUNK, SEALED_TIME};
+use super::folders::Folders;
+use super::lock_file::LockFile;
+use super::record_file::random_id;
+use crate::model::manifest::EntryKind;
+use crate::model::path::{EntryPath, LinkTarget};
+use crate::model::recipe::Layout;
+use crate::model::tree::{Tree, TreeError};
+
+/// Whether a file may be executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Executable {
+    /// Mode & 0100 was set.
+    Yes,
+    /// It was not.
+    No,
+}
+
+impl Executable {
+    /// By the permission bits of a source.
+    #[must_use]
+    pub fn of_mode(mode: u32) -> Self {
+        if mode & 0o100 == 0 {
+            Self::No
+        } else {
+            Self::Yes
+        }
+    }
+
+    fn is_yes(self) -> bool {
+        self == Self::Yes
+    }
+}
+
+/// Up to this many files are synced one by one; more are synced together.
+pub(super) const FEW: usize = 64;
+
+/// A tree that is being written.
+#[derive(Debug)]
+pub struct Staging<'s> {
+    pub(super) store: &'s Store,
+    pub(super) id: String,
+    pub(super) lock: Option<LockFile>,
+    pub(super) top: OwnedFd,
+    pub(super) folders: Folders,
+    pub(super) layout: Layout,
+    pub(super) tree: Tree,
+    /// The first files, kept open for their sync; `None` once there were too many.
+    pub(super) few: Option<Vec<OwnedFd>>,
+    pub(super) notes: Vec<String>,
+    buffer: Vec<u8>,
+}
+
+impl<'s> Staging<'s> {
+    /// Begins an empty tree whose content will stand as `layout` says.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn begin(store: &'s Store, layout: Layout) -> Result<Self, Error> {
+        let id = random_id()?;
+        let lock_path = store.layout().staging_lock(&id);
+        let Some(lock) = LockFile::try_exclusive(&lock_path, store.file_mode())? else {
+            return Err(Error::Busy {
+                path: lock_path,
+                holder: None,
+            });
+        };
+        let path = store.layout().staging(&id);
+        rustix::fs::mkdir(&path, Mode::RWXU).doing("make", &path)?;
+        let opened = Self::open(store, &path, layout);
+        let (top, folders) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                let _ = fs_err::remove_dir_all(&path);
+                let _ = lock.unlink();
+                return Err(error);
+            }
+        };
+        let (tree, notes, buffer) = (Tree::default(), Vec::new(), vec![0; CHUNK]);
+        Ok(Self {
+            store,
+            id,
+            lock: Some(lock),
+            top,
+            folders,
+            layout,
+            tree,
+            few: Some(Vec::new()),
+            notes,
+            buffer,
+        })
+    }
+
+    fn open(store: &Store, path: &Path, layout: Layout) -> Result<(OwnedFd, Folders), Error> {
+        let open = |name: &[u8]| super::folders::open_folder(store.folder().as_fd(), name);
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        let top = open(name).doing("open", path)?;
+        let content = match layout.prefix() {
+            None => open(name).doing("open", path)?,
+            Some(prefix) => {
+                rustix::fs::mkdirat(&top, prefix, Mode::RWXU).doing("make", path.join(prefix))?;
+                super::folders::open_folder(top.as_fd(), prefix.as_bytes())
+                    .doing("open", path.join(prefix))?
+            }
+        };
+        Ok((top, Folders::new(content)))
+    }
+
+    /// Where the tree stands, for messages.
+    pub(super) fn path(&self) -> PathBuf {
+        self.store.layout().staging(&self.id)
+    }
+
+    /// The layout that its content has.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// What has been written so far.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Remembers one sentence for the user.
+    pub fn note(&mut self, text: String) {
+        self.notes.push(text);
+    }
+
+    /// Makes a folder, and those above it that are missing; one that is there already stays.
+    ///
+    /// # Errors
+    /// When something else stands there or above, or the system refuses.
+    pub fn directory(&mut self, path: &EntryPath) -> Result<(), Error> {
+        if matches!(self.tree.get(path), Some(EntryKind::Directory)) {
+            return Ok(());
+        }
+        self.make_above(path)?;
+        if self.tree.get(path).is_some() {
+            return Err(TreeError::Twice(path.clone()).into());
+        }
+        self.make_folder(path)
+    }
+
+    fn make_folder(&mut self, path: &EntryPath) -> Result<(), Error> {
+        let parent = self
+            .folders
+            .parent_of(path)
+            .doing("open the folder of", path.as_os_str())?;
+        rustix::fs::mkdirat(parent.as_fd(), path.name(), Mode::RWXU)
+            .doing("make", path.as_os_str())?;
+        self.tree.insert(path.clone(), EntryKind::Directory)?;
+        Ok(())
+    }
+
+    /// Makes the missing folders above `path`, after checking that it may stand there.
+    fn make_above(&mut self, path: &EntryPath) -> Result<(), Error> {
+        self.tree.check_place(path)?;
+        let mut missing = Vec::new();
+        let mut above = path.parent();
+        while let Some(folder) = above {
+            if self.tree.get(&folder).is_some() {
+                break;
+            }
+            above = folder.parent();
+            missing.push(folder);
+        }
+        missing
+            .iter()
+            .rev()
+            .try_for_each(|folder| self.make_folder(folder))
+    }
+
+    /// Checks that nothing stands at `path` yet and makes the folders above.
+    fn prepare(&mut self, path: &EntryPath) -> Result<(), Error> {
+        self.make_above(path)?;
+        if self.tree.get(path).is_some() {
+            return Err(TreeError::Twice(path.clone()).into());
+        }
+        Ok(())
+    }
+
+    fn create(&mut self, path: &EntryPath) -> Result<OwnedFd, Error> {
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let parent = self
+            .folders
+            .parent_of(path)
+            .doing("open the folder of", path.as_os_str())?;
+        rustix::fs::openat(parent.as_fd(), path.name(), flags, Mode::RUSR | Mode::WUSR)
+            .doing("make", path.as_os_str())
+    }
+
+    /// Writes a file with all that `content` gives; tells how many bytes that were.
+    ///
+    /// # Errors
+    /// When something stands there already, reading or writing fails.
+    pub fn file(
+        &mut self,
+        path: &EntryPath,
+        executable: Executable,
+        content: &mut dyn Read,
+    ) -> Result<u64, Error> {
+        self.prepare(path)?;
+        let fd = self.create(path)?;
+        let (size, blake3) = file_writer::copy(path, &fd, content, &mut self.buffer)?;
+        self.finish(path, fd, executable, size, blake3)?;
+        Ok(size)
+    }
+
+    /// Writes a file with the content of `from`: by reflink where the file system can, else by copying.
+    ///
+    /// What is hashed is what was written, so an edit of `from` meanwhile cannot give a wrong hash.
+    ///
+    /// # Errors
+    /// As for [`Staging::file`].
+    pub fn file_from(
+        &mut self,
+        path: &EntryPath,
+        executable: Executable,
+        from: &fs_err::File,
+    ) -> Result<u64, Error> {
+        self.prepare(path)?;
+        let fd = self.create(path)?;
+        let (size, blake3) = if rustix::fs::ioctl_ficlone(&fd, from.file()).is_ok() {
+            file_writer::hash(path, &fd, &mut self.buffer)?
+        } else {
+            let mut content = from;
+            file_writer::copy(path, &fd, &mut content, &mut self.buffer)?
+        };
+        self.finish(path, fd, executable, size, blake3)?;
+        Ok(size)
+    }
+
+    fn finish(
+        &mut self,
+        path: &EntryPath,
+        fd: OwnedFd,
+        executable: Executable,
+        size: u64,
+        blake3: crate::model::digest::FileHash,
+    ) -> Result<(), Error> {
+        file_writer::seal(path, &fd, executable.is_yes())?;
+        self.tree.insert(
+            path.clone(),
+            EntryKind::File {
+                size,
+                executable: executable.is_yes(),
+                blake3,
+            },
+        )?;
+        match &mut self.few {
+            Some(files) if files.len() < FEW => files.push(fd),
+            few => *few = None,
+        }
+        Ok(())
+    }
+
+    /// Makes a symlink; what it points to is not looked at.
+    ///
+    /// # Errors
+    /// When something stands there already or the system refuses.
+    pub fn symlink(&mut self, path: &EntryPath, target: &LinkTarget) -> Result<(), Error> {
+        self.prepare(path)?;
+        let parent = self
+            .folders
+            .parent_of(path)
+            .doing("open the folder of", path.as_os_str())?;
+        rustix::fs::symlinkat(target.as_bytes(), parent.as_fd(), path.name())
+            .doing("make", path.as_os_str())?;
+        rustix::fs::utimensat(
+            parent.as_fd(),
+            path.name(),
+            &SEALED_TIME,
+            AtFlags::SYMLINK_NOFOLLOW,
+        )
+        .doing("set the time of", path.as_os_str())?;
+        self.tree.insert(
+            path.clone(),
+            EntryKind::Symlink {
+                target: target.clone(),
+            },
+        )?;
+        Ok(())
+    }
+
+    /// Makes `path` another name of a file or link that this tree already has.
+    ///
+    /// # Errors
+    /// When `existing` is not there or a folder, something stands at `path` already, or the system refuses.
+    pub fn hard_link(&mut self, path: &EntryPath, existing: &EntryPath) -> Result<(), Error> {
+        match self.tree.get(existing).cloned() {
+            None | Some(EntryKind::Directory) => Err(Error::HardLink {
+                entry: path.clone(),
+                target: existing.clone(),
+            }),
+            Some(EntryKind::Symlink { target }) => self.symlink(path, &target),
+            Some(kind @ EntryKind::File { .. }) => {
+                self.prepare(path)?;
+                let from = self
+                    .folders
+                    .parent_of(existing)
+                    .doing("open the folder of", existing.as_os_str())?;
+                let from = from
+                    .as_fd()
+                    .try_clone_to_owned()
+                    .doing("open the folder of", existing.as_os_str())?;
+                let parent = self
+                    .folders
+                    .parent_of(path)
+                    .doing("open the folder of", path.as_os_str())?;
+                match rustix::fs::linkat(
+                    &from,
+                    existing.name(),
+                    parent.as_fd(),
+                    path.name(),
+                    AtFlags::empty(),
+                ) {
+                    Ok(()) => {}
+                    // Too many names for one file, or a file system without them: a copy is as good.
+                    Err(Errno::MLINK | Errno::PERM | Errno::OPNOTSUPP) => {
+                        return self.copy_twin(path, existing);
+                    }
+                    Err(error) => return Err(Error::io("make", path.as_os_str(), error)),
+                }
+                self.tree.insert(path.clone(), kind)?;
+                Ok(())
+            }
+        }
+    }
+
+    fn copy_twin(&mut self, path: &EntryPath, existing: &EntryPath) -> Result<(), Error> {
+        let Some(EntryKind::File { executable, .. }) = self.tree.get(existing) else {
+            return Err(Error::HardLink {
+                entry: path.clone(),
+                target: existing.clone(),
+            });
+        };
+        let executable = if *executable {
+            Executable::Yes
+        } else {
+            Executable::No
+        };
+        let from = self.open_file(existing)?;
+        self.file_from(path, executable, &from).map(|_size| ())
+    }
+
+    pub(super) fn open_file(&mut self, path: &EntryPath) -> Result<fs_err::File, Error> {
+        let parent = self
+            .folders
+            .parent_of(path)
+            .doing("open the folder of", path.as_os_str())?;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(parent.as_fd(), path.name(), flags, Mode::empty())
+            .doing("open", path.as_os_str())?;
+        Ok(fs_err::File::from_parts(fd.into(), path.as_os_str()))
+    }
+
+    /// Takes `path` and all below it out again; tells whether anything was there.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn remove(&mut self, path: &EntryPath) -> Result<bool, Error> {
+        let kind = self.tree.get(path).cloned();
+        let Some(kind) = kind else { return Ok(false) };
+        self.folders.forget();
+        let parent = self
+            .folders
+            .parent_of(path)
+            .doing("open the folder of", path.as_os_str())?;
+        if kind == EntryKind::Directory {
+            fast_remove::tree(parent.as_fd(), path.name()).doing("remove", path.as_os_str())?;
+        } else {
+            rustix::fs::unlinkat(parent.as_fd(), path.name(), AtFlags::empty())
+                .doing("remove", path.as_os_str())?;
+        }
+        self.tree.remove(path);
+        Ok(true)
+    }
+}
+
+impl Drop for Staging<'_> {
+    fn drop(&mut self) {
+        // None once the tree was published: then it is not ours to remove.
+        let Some(lock) = self.lock.take() else { return };
+        self.folders.forget();
+        self.few = None;
+        let name = format!(".s-{}", self.id);
+        // What cannot be removed now is dead as soon as its lock is, and the collector's.
+        if fast_remove::tree(self.store.folder().as_fd(), name.as_bytes()).is_ok() {
+            let _ = lock.unlink();
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What a store has under its own folder, and how things leave it.
+//!
+//! A path leaves by a rename to a trash name under its exclusive lease; trash is deleted only after that digest's
+//! exclusive lease was held for an instant since the rename. Who leased before is gone by then, who leases later
+//! cannot reach it. A staging tree whose lock nobody holds is dead: the lock is made before the folder.
+
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use rustix::io::Errno;
+
+use super::Store;
+use super::error::{Doing, Error};
+use super::fast_remove;
+use super::layout::Layout;
+use super::lock_file::LockFile;
+use super::record_file::random_id;
+use crate::model::digest::StoreHash;
+use crate::model::store_path::StorePathName;
+
+/// Everything under `store/`, told apart by its name.
+#[derive(Debug, Clone, Default)]
+pub struct Leftovers {
+    /// Store paths, valid or not.
+    pub paths: Vec<StorePathName>,
+    /// Ids of staging trees, live or dead.
+    pub staging: Vec<String>,
+    /// Names of trash, with the digest that they had.
+    pub trash: Vec<(StoreHash, String)>,
+    /// Names that are none of these: never touched.
+    pub foreign: Vec<String>,
+}
+
+impl Store {
+    /// Lists `store/`.
+    ///
+    /// # Errors
+    /// When it cannot be listed.
+    pub fn list(&self) -> Result<Leftovers, Error> {
+        let folder = self.layout().store();
+        let mut all = Leftovers::default();
+        for entry in fs_err::read_dir(folder).doing("list", folder)? {
+            let name = entry
+                .doing("list", folder)?
+                .file_name()
+                .to_string_lossy()
+                .into_owned();
+            if let Some(id) = name.strip_prefix(".s-") {
+                all.staging.push(id.to_owned());
+            } else if let Some(hash) = name
+                .strip_prefix(".t-")
+                .and_then(|rest| rest.get(..64)?.parse().ok())
+            {
+                all.trash.push((hash, name));
+            } else if let Ok(path) = name.parse() {
+                all.paths.push(path);
+            } else {
+                all.foreign.push(name);
+            }
+        }
+        all.paths.sort();
+        all.staging.sort();
+        all.trash.sort();
+        Ok(all)
+    }
+
+    /// Takes a path out of the way, under its exclusive lease; tells what became of it.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn retire(&self, name: &StorePathName, lease: LockFile) -> Result<PathBuf, Error> {
+        let path = self.layout().path(name);
+        let trash = Layout::trash_name(name.hash(), &random_id()?);
+        let folder = self.folder();
+        match rustix::fs::renameat(folder, name.as_str(), folder, &trash) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            // Lower layers of overlayfs cannot be renamed, a full disk may refuse to: delete in place, under the lease.
+            Err(Errno::NOSPC | Errno::DQUOT | Errno::XDEV) => {
+                let manifest = path.join(crate::model::manifest::MANIFEST_NAME);
+                let _ = rustix::fs::chmod(&path, rustix::fs::Mode::RWXU);
+                let _ = rustix::fs::unlink(&manifest);
+                fast_remove::tree(folder.as_fd(), name.as_str().as_bytes())
+                    .doing("remove", &path)?;
+            }
+            Err(error) => return Err(Error::io("rename", &path, error)),
+        }
+        // What the lease guarded is gone. Whoever waits for it finds another file under the name and looks again.
+        lease.unlink()?;
+        Ok(path)
+    }
+
+    /// Deletes one piece of trash, unless somebody may still look at it.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn delete_trash(&self, hash: StoreHash, name: &str) -> Result<bool, Error> {
+        let Some(lease) = self.try_exclusive_lease(hash)? else {
+            return Ok(false);
+        };
+        let needed = self.list_has_path(hash)?;
+        if needed {
+            drop(lease);
+        } else {
+            lease.unlink()?;
+        }
+        fast_remove::tree(self.folder().as_fd(), name.as_bytes())
+            .doing("remove", self.layout().store().join(name))?;
+        Ok(true)
+    }
+
+    fn list_has_path(&self, hash: StoreHash) -> Result<bool, Error> {
+        Ok(self.list()?.paths.iter().any(|path| path.hash() == hash))
+    }
+
+    /// Deletes a staging tree if its maker is dead; tells where it was.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn delete_dead_staging(&self, id: &str) -> Result<Option<PathBuf>, Error> {
+        let Some(lock) =
+            LockFile::try_exclusive(&self.layout().staging_lock(id), self.file_mode())?
+        else {
+            return Ok(None);
+        };
+        let path = self.layout().staging(id);
+        let name = format!(".s-{id}");
+        fast_remove::tree(self.folder().as_fd(), name.as_bytes()).doing("remove", &path)?;
+        lock.unlink()?;
+        Ok(Some(path))
+    }
+}

@@ -1,0 +1,14 @@
+//! The store's own promises, through the library: vectors, publishing, checks, repair, leases.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on should stop"
+)]
+
+mod store {
+    mod check;
+    mod publish;
+    mod vectors;
+}
