@@ -53,6 +53,9 @@ pub struct Generation {
     pub restores: Option<u64>,
     /// Link name and store path of each environment.
     pub environments: BTreeMap<String, StorePathName>,
+    /// In the profile `pulled`: link name and absolute path of its own declaration; none for the catalog's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub declarations: BTreeMap<String, String>,
 }
 
 /// A link's name in a generation: `<env>`, `<env>@linux-arm64` for another platform than the host's, or, in the

@@ -14,7 +14,10 @@ use super::error::{Doing, Error};
 const RECORD_MAX: u64 = 64 << 20;
 
 /// Sixteen random hex digits: a name that nobody else has.
-pub(super) fn random_id() -> Result<String, Error> {
+///
+/// # Errors
+/// When the kernel has no random bytes.
+pub fn random_id() -> Result<String, Error> {
     let mut bytes = [0_u8; 8];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
         .doing("read random bytes from", "/dev/urandom")?;

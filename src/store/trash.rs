@@ -4,6 +4,7 @@
 //! exclusive lease was held for an instant since the rename. Who leased before is gone by then, who leases later
 //! cannot reach it. A staging tree whose lock nobody holds is dead: the lock is made before the folder.
 
+use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
@@ -89,16 +90,20 @@ impl Store {
         Ok(path)
     }
 
-    /// Deletes one piece of trash, unless somebody may still look at it.
+    /// Deletes one piece of trash, unless somebody may still look at it; `there` are the paths that there are.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn delete_trash(&self, hash: StoreHash, name: &str) -> Result<bool, Error> {
+    pub fn delete_trash(
+        &self,
+        hash: StoreHash,
+        name: &str,
+        there: &BTreeSet<StoreHash>,
+    ) -> Result<bool, Error> {
         let Some(lease) = self.try_exclusive_lease(hash)? else {
             return Ok(false);
         };
-        let needed = self.list_has_path(hash)?;
-        if needed {
+        if there.contains(&hash) {
             drop(lease);
         } else {
             lease.unlink()?;
@@ -106,10 +111,6 @@ impl Store {
         fast_remove::tree(self.folder().as_fd(), name.as_bytes())
             .doing("remove", self.layout().store().join(name))?;
         Ok(true)
-    }
-
-    fn list_has_path(&self, hash: StoreHash) -> Result<bool, Error> {
-        Ok(self.list()?.paths.iter().any(|path| path.hash() == hash))
     }
 
     /// Deletes a staging tree if its maker is dead; tells where it was.

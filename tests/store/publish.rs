@@ -123,12 +123,13 @@ fn a_damaged_path_is_exchanged_and_the_old_tree_is_trash() {
         (1, 1, 0)
     );
     let (hash, name) = &all.trash[0];
+    let there = [*hash].into();
     assert!(
         !store.delete_trash(*hash, name).unwrap(),
         "a lease may still look at the old tree"
     );
     drop((published, repaired));
-    assert!(store.delete_trash(*hash, name).unwrap());
+    assert!(store.delete_trash(*hash, name, &there).unwrap());
     assert!(store.list().unwrap().trash.is_empty());
     assert!(matches!(
         store

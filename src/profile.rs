@@ -1,0 +1,22 @@
+//! Profiles: chains of generations, each a folder of symlinks into the store.
+//!
+//! ```text
+//! profiles/<profile>/lock                      exclusive from reading `current` until the new link is synced
+//! profiles/<profile>/current                   -> generations/<n>, replaced by rename
+//! profiles/<profile>/generations/<n>/<link>    -> ../../../../store/<store path>
+//! profiles/<profile>/generations/<n>/generation.json
+//! ```
+//!
+//! A generation is made under a dot name, synced, renamed to its number and never changed; only then does `current`
+//! move. Switching and rolling back make a new generation, so the current one always has the highest number and no
+//! number is used twice. Every generation folder that exists is a garbage collection root.
+
+mod error;
+mod locked;
+mod out_link;
+mod read;
+
+pub use error::Error;
+pub use locked::{Change, Committed, Locked};
+pub use out_link::OutLink;
+pub use read::{Summary, current, generation, generations, held, history, list};

@@ -1,0 +1,309 @@
+//! Moving a profile, under its lock.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+
+use super::error::Error;
+use super::out_link::OutLink;
+use super::read::{current, current_number, folder_of, generation, generations, require};
+use crate::model::generation::{Cause, Generation};
+use crate::model::name::ProfileName;
+use crate::model::store_path::StorePathName;
+use crate::progress::Observer;
+use crate::store::{LockFile, Store, random_id, write_record};
+
+/// What a new generation shall show, and why.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// What made it.
+    pub cause: Cause,
+    /// Absolute path of the declaration.
+    pub declaration: Option<String>,
+    /// The generation whose links are shown again.
+    pub restores: Option<u64>,
+    /// Link name and store path of each environment.
+    pub environments: BTreeMap<String, StorePathName>,
+    /// Link name and absolute path of its own declaration, in the profile `pulled`.
+    pub declarations: BTreeMap<String, String>,
+    /// The time to write down.
+    pub now: Timestamp,
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The generation that is live now.
+    pub number: u64,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Whether it is a new one; equal links make none.
+    pub changed: bool,
+}
+
+/// A profile that nobody else can move now.
+#[derive(Debug)]
+#[must_use = "the profile's lock is let go when this is dropped"]
+pub struct Locked<'s> {
+    store: &'s Store,
+    name: ProfileName,
+    lock: LockFile,
+}
+
+impl<'s> Locked<'s> {
+    /// Waits for the lock of `name`; the profile need not exist yet.
+    ///
+    /// # Errors
+    /// When the wait exceeds its limit or the system refuses.
+    pub fn wait(
+        store: &'s Store,
+        name: &ProfileName,
+        observer: &dyn Observer,
+    ) -> Result<Self, Error> {
+        let folder = store.layout().profile(name);
+        loop {
+            store.make_folder(&folder.join("generations"))?;
+            match LockFile::exclusive(
+                &folder.join("lock"),
+                store.file_mode(),
+                store.patience(),
+                observer,
+            ) {
+                Ok(lock) => {
+                    return Ok(Self {
+                        store,
+                        name: name.clone(),
+                        lock,
+                    });
+                }
+                // Somebody deleted the profile between the two steps.
+                Err(crate::store::Error::Io { source, .. })
+                    if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Takes the lock of an existing profile.
+    ///
+    /// # Errors
+    /// When there is no such profile, or as for [`Locked::wait`].
+    pub fn existing(
+        store: &'s Store,
+        name: &ProfileName,
+        observer: &dyn Observer,
+    ) -> Result<Self, Error> {
+        require(store, name)?;
+        Self::wait(store, name, observer)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &ProfileName {
+        &self.name
+    }
+
+    /// The generation that is live.
+    ///
+    /// # Errors
+    /// When its record cannot be read.
+    pub fn current(&self) -> Result<Option<Generation>, Error> {
+        current(self.store, &self.name)
+    }
+
+    /// Shows `change`, and moves `out_link` there if one is given; durable when it returns.
+    ///
+    /// # Errors
+    /// When the system refuses; the profile is then as it was before, or already moved, and never in between.
+    pub fn commit(
+        &mut self,
+        change: &Change,
+        out_link: Option<&OutLink>,
+    ) -> Result<Committed, Error> {
+        let live = self.current()?;
+        let committed = match &live {
+            Some(live) if live.environments == change.environments => {
+                let folder = folder_of(self.store, &self.name, live.number);
+                // Whoever moved the link may not have come to the sync yet.
+                self.sync(&folder)?;
+                Committed {
+                    number: live.number,
+                    folder,
+                    changed: false,
+                }
+            }
+            _ => self.make(change, live.as_ref().map(|live| live.number))?,
+        };
+        if let Some(link) = out_link {
+            link.point(self.store, &self.name, &committed.folder)?;
+        }
+        Ok(committed)
+    }
+
+    fn make(&self, change: &Change, previous: Option<u64>) -> Result<Committed, Error> {
+        let number = generations(self.store, &self.name)?
+            .last()
+            .map_or(1, |last| last + 1);
+        let record = Generation {
+            schema: 1,
+            number,
+            profile: self.name.to_string(),
+            cause: change.cause,
+            created: change.now,
+            declaration: change.declaration.clone(),
+            previous,
+            restores: change.restores,
+            environments: change.environments.clone(),
+            declarations: change.declarations.clone(),
+        };
+        let all = self.folder().join("generations");
+        let temporary = all.join(format!(".g-{}", random_id()?));
+        let folder = all.join(number.to_string());
+        if let Err(error) = self.write(&temporary, &record) {
+            let _ = fs_err::remove_dir_all(&temporary);
+            return Err(error);
+        }
+        rustix::fs::renameat_with(CWD, &temporary, CWD, &folder, RenameFlags::NOREPLACE)
+            .map_err(|source| Error::io("rename into place", &folder, source))?;
+        sync_folder(&all)?;
+        self.point(number)?;
+        Ok(Committed {
+            number,
+            folder,
+            changed: true,
+        })
+    }
+
+    fn write(&self, folder: &Path, record: &Generation) -> Result<(), Error> {
+        self.store.make_folder(folder)?;
+        for (link, path) in &record.environments {
+            let target = Path::new("../../../../store").join(path.as_str());
+            let link = folder.join(link);
+            fs_err::os::unix::fs::symlink(&target, &link)
+                .map_err(|source| Error::io("make", &link, source))?;
+        }
+        write_record(
+            &folder.join("generation.json"),
+            record,
+            self.store.file_mode(),
+        )?;
+        sync_folder(folder)
+    }
+
+    /// Moves `current` by one rename.
+    fn point(&self, number: u64) -> Result<(), Error> {
+        let link = self.folder().join("current");
+        replace_link(&link, &Path::new("generations").join(number.to_string()))
+    }
+
+    fn sync(&self, generation: &Path) -> Result<(), Error> {
+        sync_folder(generation)?;
+        sync_folder(&self.folder().join("generations"))?;
+        sync_folder(&self.folder())
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.store.layout().profile(&self.name)
+    }
+
+    /// The generation that a switch to `number`, or a rollback, would show again.
+    ///
+    /// A rollback goes to what was live before the current one; after a rollback, further back.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn target(&self, number: Option<u64>) -> Result<Generation, Error> {
+        if let Some(number) = number {
+            return generation(self.store, &self.name, number);
+        }
+        let none = || Error::NoEarlier {
+            profile: self.name.to_string(),
+        };
+        let live = self.current()?.ok_or_else(none)?;
+        // What a restored generation stands for is what it restores: going back twice goes two steps.
+        let mut shown = live;
+        while let Some(restored) = shown.restores {
+            match generation(self.store, &self.name, restored) {
+                Ok(generation) => shown = generation,
+                Err(_dropped) => break,
+            }
+        }
+        let mut previous = shown.previous;
+        while let Some(number) = previous {
+            match generation(self.store, &self.name, number) {
+                Ok(generation) => return Ok(generation),
+                Err(Error::NoGeneration { .. }) => {
+                    previous = number.checked_sub(1).filter(|n| *n > 0);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(none())
+    }
+
+    /// Drops the generation `number`, unless it is live.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn drop_generation(&self, number: u64) -> Result<bool, Error> {
+        if current_number(self.store, &self.name)? == Some(number) {
+            return Ok(false);
+        }
+        let folder = folder_of(self.store, &self.name, number);
+        match fs_err::remove_dir_all(&folder) {
+            Ok(()) => sync_folder(&self.folder().join("generations")).map(|()| true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io("remove", folder, error)),
+        }
+    }
+
+    /// Removes the whole profile: first what it shows, last its lock.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn delete(self) -> Result<(), Error> {
+        let folder = self.folder();
+        let remove = |path: PathBuf, result: std::io::Result<()>| match result {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("remove", path, error))
+            }
+            _ => Ok(()),
+        };
+        let current = folder.join("current");
+        remove(current.clone(), fs_err::remove_file(&current))?;
+        sync_folder(&folder)?;
+        let generations = folder.join("generations");
+        remove(generations.clone(), fs_err::remove_dir_all(&generations))?;
+        self.lock.unlink()?;
+        // Another process may be making the profile anew: then the folder is not empty, and its.
+        let _ = fs_err::remove_dir(&folder);
+        sync_folder(&self.store.layout().profiles())
+    }
+}
+
+/// Makes or replaces a symlink by one rename, and syncs its folder.
+pub(super) fn replace_link(link: &Path, target: &Path) -> Result<(), Error> {
+    let name = link
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or("link");
+    let temporary = link.with_file_name(format!(".{name}-{}", random_id()?));
+    fs_err::os::unix::fs::symlink(target, &temporary)
+        .map_err(|source| Error::io("make", &temporary, source))?;
+    if let Err(source) = fs_err::rename(&temporary, link) {
+        let _ = rustix::fs::unlinkat(CWD, &temporary, AtFlags::empty());
+        return Err(Error::io("replace", link, source));
+    }
+    sync_folder(link.parent().unwrap_or(Path::new("/")))
+}
+
+/// Syncs the names in a folder.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), Error> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd: OwnedFd = rustix::fs::open(folder, flags, Mode::empty())
+        .map_err(|source| Error::io("open", folder, source))?;
+    rustix::fs::fsync(&fd).map_err(|source| Error::io("sync", folder, source))
+}

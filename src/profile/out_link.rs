@@ -1,0 +1,121 @@
+//! Out-links: links outside the store that show a generation and keep it.
+//!
+//! The record `roots/<id>.json` is synced before the link is first made and never rewritten. It names the link,
+//! not a generation; a collector reads the link itself.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::error::Error;
+use super::locked::replace_link;
+use crate::model::digest::FileHash;
+use crate::model::name::ProfileName;
+use crate::model::root::{FolderAbove, OutLinkRoot, RootKind};
+use crate::store::{Store, read_record, write_record};
+
+/// The place of an out-link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutLink {
+    path: PathBuf,
+    text: String,
+}
+
+impl OutLink {
+    /// An out-link at `path`, which must be absolute; the folder above it must be there.
+    ///
+    /// # Errors
+    /// When its path is not text or its folder cannot be resolved.
+    pub fn new(path: &Path) -> Result<Self, Error> {
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let name = path.file_name().ok_or_else(|| Error::OutLinkName {
+            path: path.to_owned(),
+        })?;
+        let folder = fs_err::canonicalize(folder)
+            .map_err(|source| Error::io("find the folder of", path, source))?;
+        let path = folder.join(name);
+        match path.to_str() {
+            Some(text) => Ok(Self {
+                text: text.to_owned(),
+                path,
+            }),
+            None => Err(Error::OutLinkName { path }),
+        }
+    }
+
+    /// Where the link stands, with every folder above it resolved.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The link's id: BLAKE3 of its absolute path.
+    #[must_use]
+    pub fn id(&self) -> FileHash {
+        FileHash::of(self.text.as_bytes())
+    }
+
+    /// The profile that belongs to the link alone.
+    #[must_use]
+    pub fn own_profile(&self) -> ProfileName {
+        ProfileName::of_out_link(&self.id())
+    }
+
+    /// Points the link at a generation of `profile`, which is locked.
+    pub(super) fn point(
+        &self,
+        store: &Store,
+        profile: &ProfileName,
+        generation: &Path,
+    ) -> Result<(), Error> {
+        match fs_err::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Ok(meta) if meta.is_symlink() => {
+                let target = fs_err::read_link(&self.path)
+                    .map_err(|source| Error::io("read", &self.path, source))?;
+                if target == generation {
+                    return super::locked::sync_folder(
+                        self.path.parent().unwrap_or(Path::new("/")),
+                    );
+                }
+            }
+            Ok(_) => {
+                return Err(Error::OutLinkTaken {
+                    path: self.path.clone(),
+                });
+            }
+            Err(error) => return Err(Error::io("look at", &self.path, error)),
+        }
+        self.record(store, profile)?;
+        replace_link(&self.path, generation)
+    }
+
+    fn record(&self, store: &Store, profile: &ProfileName) -> Result<(), Error> {
+        let path = store.layout().roots().join(format!("{}.json", self.id()));
+        let known: Option<OutLinkRoot> = read_record(&path).unwrap_or_default();
+        if known.is_some_and(|known| known.profile == profile.as_str()) {
+            return Ok(());
+        }
+        let mut folders = Vec::new();
+        for folder in self.path.ancestors().skip(1) {
+            let meta =
+                fs_err::metadata(folder).map_err(|source| Error::io("look at", folder, source))?;
+            let text = folder.to_str().ok_or_else(|| Error::OutLinkName {
+                path: self.path.clone(),
+            })?;
+            folders.push(FolderAbove {
+                path: text.to_owned(),
+                device: meta.dev(),
+                inode: meta.ino(),
+            });
+        }
+        let root = OutLinkRoot {
+            schema: 1,
+            kind: RootKind::OutLink,
+            link: self.text.clone(),
+            profile: profile.to_string(),
+            folders,
+        };
+        store.make_folder(&store.layout().roots())?;
+        Ok(write_record(&path, &root, store.file_mode())?)
+    }
+}
