@@ -125,7 +125,7 @@ fn a_damaged_path_is_exchanged_and_the_old_tree_is_trash() {
     let (hash, name) = &all.trash[0];
     let there = [*hash].into();
     assert!(
-        !store.delete_trash(*hash, name).unwrap(),
+        !store.delete_trash(*hash, name, &there).unwrap(),
         "a lease may still look at the old tree"
     );
     drop((published, repaired));
