@@ -21,6 +21,7 @@ use crate::model::platform::Platform;
 #[derive(Debug, Parser)]
 #[command(
     name = "pyro",
+    bin_name = "pyro",
     version,
     propagate_version = true,
     max_term_width = 100,

@@ -68,3 +68,6 @@ impl Command {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,6 +67,7 @@ fn documents() -> Vec<Entry> {
         document::<completions::Man>("pyro.man"),
         document::<config::Config>("pyro.config"),
         document::<schema::SchemaAnswer>("pyro.schema"),
+        document::<completions::CliDocs>("pyro.cli-docs"),
         document::<declaration::Init>("pyro.init"),
         document::<declaration::Add>("pyro.add"),
         document::<declaration::Remove>("pyro.remove"),
@@ -91,6 +92,15 @@ fn documents() -> Vec<Entry> {
             make: Make::Answer("error", of::<error::ErrorDocument>),
         },
     ]
+}
+
+/// The text of a schema, the same on every machine.
+#[must_use]
+pub fn text(schema: &Schema) -> String {
+    // It is JSON already; only the order of its keys is better through the serializer.
+    let text = serde_json::to_string_pretty(schema)
+        .unwrap_or_else(|_never| format!("{:#}", schema.as_value()));
+    text + "\n"
 }
 
 /// The value of `schema` in the documents of a command.

@@ -38,7 +38,12 @@ fn every_listed_schema_is_printed_and_valid() {
 #[test]
 fn an_unknown_schema_says_where_the_names_are() {
     let sandbox = Sandbox::new();
-    insta::assert_snapshot!(sandbox.pyro(["schema", "manifesto"]).run(), @"");
+    insta::assert_snapshot!(sandbox.pyro(["schema", "manifesto"]).run(), @"
+    exit code 2
+    ----- stderr
+    error: no schema is called `manifesto`
+    hint: `pyro schema --list` prints the names
+    ");
 }
 
 #[test]

@@ -7,8 +7,24 @@ use crate::support::Sandbox;
 #[test]
 fn a_near_miss_gets_a_hint() {
     let sandbox = Sandbox::new();
-    insta::assert_snapshot!(sandbox.pyro(["confg"]).run(), @"");
-    insta::assert_snapshot!(sandbox.pyro(["config", "--stroe", "x"]).run(), @"");
+    insta::assert_snapshot!(sandbox.pyro(["confg"]).run(), @"
+    exit code 2
+    ----- stderr
+    error: unrecognized subcommand 'confg'
+
+    Usage: pyro [OPTIONS] <COMMAND>
+
+    hint: a similar subcommand exists: 'config'
+    ");
+    insta::assert_snapshot!(sandbox.pyro(["config", "--stroe", "x"]).run(), @"
+    exit code 2
+    ----- stderr
+    error: unexpected argument '--stroe' found
+
+    Usage: pyro config --store <DIR>
+
+    hint: a similar argument exists: '--store'
+    ");
 }
 
 #[test]
@@ -80,5 +96,10 @@ fn a_full_disk_under_stdout_is_an_error() {
         .open("/dev/full")
         .unwrap();
     let ended = sandbox.pyro(["schema"]).stdout(full.into_parts().0).run();
-    insta::assert_snapshot!(ended, @"");
+    insta::assert_snapshot!(ended, @"
+    exit code 73
+    ----- stderr
+    error: cannot write to stdout
+      caused by: No space left on device (os error 28)
+    ");
 }

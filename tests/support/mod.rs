@@ -129,6 +129,21 @@ fn without_hashes(text: &str) -> String {
     out
 }
 
+/// Columns stand two blanks apart, so that the length of the sandbox's path does not show.
+fn narrowed(text: &str) -> String {
+    let narrow = |line: &str| {
+        let words = line.trim_start();
+        let indent = &line[..line.len() - words.len()];
+        let columns: Vec<&str> = words
+            .split("  ")
+            .map(str::trim)
+            .filter(|column| !column.is_empty())
+            .collect();
+        format!("{indent}{}\n", columns.join("  "))
+    };
+    text.lines().map(narrow).collect()
+}
+
 /// A command to be run.
 pub struct Pyro<'a> {
     sandbox: &'a Sandbox,
@@ -162,7 +177,7 @@ impl Pyro<'_> {
         let text = |bytes: &[u8]| self.sandbox.filtered(std::str::from_utf8(bytes).unwrap());
         Ended {
             code: output.status.code().expect("ended by a signal"),
-            stdout: text(&output.stdout),
+            stdout: narrowed(&text(&output.stdout)),
             stderr: text(&output.stderr),
             raw_stdout: String::from_utf8(output.stdout).unwrap(),
         }

@@ -4,12 +4,10 @@ use std::fmt::Write as _;
 
 use clap::builder::StyledStr;
 use clap::{Arg, Args, Command, CommandFactory as _};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use crate::cli::args::Cli;
 use crate::cli::failure::Failure;
-use crate::cli::json::Document;
+use crate::cli::json::completions::CliDocs;
 use crate::cli::report::Outcome;
 use crate::cli::session::Session;
 
@@ -18,17 +16,6 @@ use crate::cli::session::Session;
 /// Example: `pyro cli-docs >docs/cli.md`
 #[derive(Debug, Args)]
 pub struct CliDocsArgs {}
-
-/// `pyro cli-docs`.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct CliDocs {
-    /// The manual.
-    pub markdown: String,
-}
-
-impl Document for CliDocs {
-    const NAME: &'static str = "cli-docs";
-}
 
 impl CliDocsArgs {
     /// Prints it.
@@ -110,7 +97,8 @@ fn argument(arg: &Arg, out: &mut String) {
         .or(arg.get_help())
         .map(plain)
         .unwrap_or_default();
-    let help = help.trim().replace("\n\n", " ").replace('\n', " ");
+    let help = help.trim().replace("\n\n", ". ").replace('\n', " ");
+    let help = help.trim_end_matches('.');
     let _infallible = write!(out, "- `{head}`: {help}");
     let choices: Vec<String> = arg
         .get_possible_values()
@@ -180,6 +168,6 @@ mod tests {
         let markdown = markdown();
         assert!(!markdown.contains('\x1b'));
         assert_eq!(markdown.matches("```").count() % 2, 0);
-        assert_eq!(markdown.matches("`--json`").count(), 1, "{markdown}");
+        assert_eq!(markdown.matches("\n- `--json`:").count(), 1, "{markdown}");
     }
 }

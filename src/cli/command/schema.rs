@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::cli::failure::{Failure, Kind, usage};
+use crate::cli::failure::{Failure, usage};
 use crate::cli::json::schema::SchemaAnswer;
 use crate::cli::report::Outcome;
 use crate::cli::report::table::lines;
-use crate::cli::schemas::{self, Entry};
+use crate::cli::schemas;
 use crate::cli::session::Session;
 
 /// Print the JSON Schema of a file or document
@@ -78,7 +78,7 @@ fn write_all(folder: &Path) -> Result<SchemaAnswer, Failure> {
     let mut written = Vec::new();
     for entry in schemas::entries() {
         let path = folder.join(format!("{}.schema.json", entry.name));
-        fs_err::write(&path, pretty(&entry)?)?;
+        fs_err::write(&path, schemas::text(&entry.schema()))?;
         written.push(path.to_string_lossy().into_owned());
         answer.names.push(entry.name.to_owned());
     }
@@ -86,15 +86,9 @@ fn write_all(folder: &Path) -> Result<SchemaAnswer, Failure> {
     Ok(answer)
 }
 
-fn pretty(entry: &Entry) -> Result<String, Failure> {
-    serde_json::to_string_pretty(&entry.schema())
-        .map(|text| text + "\n")
-        .map_err(|error| Failure::of(Kind::Unclassified, &error))
-}
-
 fn text(answer: &SchemaAnswer) -> String {
     let rows = match (&answer.json_schema, &answer.written) {
-        (Some(schema), _) => return format!("{:#}\n", schema.as_value()),
+        (Some(schema), _) => return schemas::text(schema),
         (None, Some(written)) => written,
         (None, None) => &answer.names,
     };

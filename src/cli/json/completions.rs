@@ -1,4 +1,4 @@
-//! `completions` and `man`.
+//! `completions`, `man`, `cli-docs`.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -27,4 +27,15 @@ pub struct Man {
 
 impl Document for Man {
     const NAME: &'static str = "man";
+}
+
+/// `pyro cli-docs`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct CliDocs {
+    /// The manual of the command line.
+    pub markdown: String,
+}
+
+impl Document for CliDocs {
+    const NAME: &'static str = "cli-docs";
 }
