@@ -6,9 +6,11 @@
 //! | rank | module | owns |
 //! |---|---|---|
 //! | 0 | [`model`], [`progress`] | the words of the domain: pure values |
+//! | 3 | [`fetch`] | bytes from outside, verified as they pass |
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("pyro builds on Linux only (x86_64 or aarch64, kernel 5.4 or later)");
 
+pub mod fetch;
 pub mod model;
 pub mod progress;
