@@ -9,12 +9,14 @@
 //! | 2 | [`store`] | the store on disk: staging, seal, publish, check, repair, leases, trash |
 //! | 4 | [`profile`], [`gc`] | generations, their links, out-links; what nothing holds |
 //! | 6 | [`cli`] | arguments, settings, printing, exit codes |
+//! | 3 | [`fetch`] | bytes from outside, verified as they pass |
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("pyro builds on Linux only (x86_64 or aarch64, kernel 5.4 or later)");
 
 pub mod gc;
 pub mod cli;
+pub mod fetch;
 pub mod model;
 pub mod profile;
 pub mod progress;
