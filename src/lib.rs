@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | 0 | [`model`], [`progress`] | the words of the domain: pure values |
 //! | 2 | [`store`] | the store on disk: staging, seal, publish, check, repair, leases, trash |
+//! | 3 | [`unpack`] | bytes from outside -> a staging tree |
 //! | 4 | [`profile`], [`gc`] | generations, their links, out-links; what nothing holds |
 
 #[cfg(not(target_os = "linux"))]
@@ -17,3 +18,4 @@ pub mod model;
 pub mod profile;
 pub mod progress;
 pub mod store;
+pub mod unpack;
