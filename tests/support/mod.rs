@@ -50,9 +50,28 @@ impl Sandbox {
     where
         I: IntoIterator<Item: AsRef<OsStr>>,
     {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pyro"));
+        let mut pyro = self.program(env!("CARGO_BIN_EXE_pyro"));
+        pyro.command.args(args);
+        pyro
+    }
+
+    /// A line for bash, with `pyro` on the path; stderr goes where stdout goes.
+    pub fn shell(&self, line: &str) -> Pyro<'_> {
+        let program = Path::new(env!("CARGO_BIN_EXE_pyro"));
+        let mut folders = vec![program.parent().unwrap().to_owned()];
+        folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
+        let mut bash = self.program("bash");
+        bash.command
+            .args(["-c", &format!("exec 2>&1\n{line}")])
+            .env("PATH", std::env::join_paths(folders).unwrap())
+            .env("PYRO", program);
+        bash
+    }
+
+    /// A program in the bare environment.
+    fn program(&self, program: &str) -> Pyro<'_> {
+        let mut command = Command::new(program);
         command
-            .args(args)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("LANG", "C")
@@ -130,7 +149,7 @@ fn without_hashes(text: &str) -> String {
 }
 
 /// Columns stand two blanks apart, so that the length of the sandbox's path does not show.
-fn narrowed(text: &str) -> String {
+pub fn narrowed(text: &str) -> String {
     let narrow = |line: &str| {
         let words = line.trim_start();
         let indent = &line[..line.len() - words.len()];
@@ -178,6 +197,7 @@ impl Pyro<'_> {
         Ended {
             code: output.status.code().expect("ended by a signal"),
             stdout: narrowed(&text(&output.stdout)),
+            wide_stdout: text(&output.stdout),
             stderr: text(&output.stderr),
             raw_stdout: String::from_utf8(output.stdout).unwrap(),
         }
@@ -191,6 +211,8 @@ pub struct Ended {
     /// Filtered, as is `stderr`.
     pub stdout: String,
     pub stderr: String,
+    /// Filtered, but with its columns as they were.
+    pub wide_stdout: String,
     pub raw_stdout: String,
 }
 

@@ -1,0 +1,87 @@
+//! The documents.
+
+use std::path::Path;
+
+use super::console;
+use super::markdown::{documents, has_anchor, links, root, split};
+
+#[test]
+fn the_readme_shows_what_happens() {
+    assert!(console::run(&root().join("README.md")) > 0);
+}
+
+#[test]
+fn the_concepts_show_what_happens() {
+    assert!(console::run(&root().join("docs/concepts.md")) > 0);
+}
+
+#[test]
+fn the_text_on_the_lock_shows_what_happens() {
+    assert!(console::run(&root().join("docs/lock.md")) > 0);
+}
+
+#[test]
+fn the_text_on_the_store_shows_what_happens() {
+    assert!(console::run(&root().join("docs/store.md")) > 0);
+}
+
+/// A document with console blocks that no test runs would promise what nobody checks.
+#[test]
+fn every_document_with_console_blocks_is_run() {
+    let run = ["README.md", "docs/concepts.md", "docs/lock.md", "docs/store.md"];
+    for document in documents() {
+        let text = fs_err::read_to_string(&document).unwrap();
+        let (blocks, _) = split(&text);
+        let has = blocks.iter().any(|block| block.language == "console");
+        let name = document.strip_prefix(root()).unwrap().to_str().unwrap();
+        assert_eq!(has, run.contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn links_resolve() {
+    let mut dead = String::new();
+    for document in documents() {
+        let text = fs_err::read_to_string(&document).unwrap();
+        for (line, target) in links(&text) {
+            if !resolves(&document, &target) {
+                dead += &format!("{}:{line}: {target}\n", document.display());
+            }
+        }
+    }
+    assert!(dead.is_empty(), "links to nothing:\n{dead}");
+}
+
+/// Links to other sites are not followed: a test has no network.
+fn resolves(document: &Path, target: &str) -> bool {
+    if target.starts_with("https://") {
+        return true;
+    }
+    let (path, anchor) = match target.split_once('#') {
+        Some((path, anchor)) => (path, Some(anchor)),
+        None => (target, None),
+    };
+    let file = if path.is_empty() {
+        document.to_owned()
+    } else {
+        document.parent().unwrap().join(path)
+    };
+    file.exists() && anchor.is_none_or(|anchor| has_anchor(&file, anchor))
+}
+
+#[test]
+fn declarations_in_documents_can_be_read() {
+    let mut seen = 0;
+    for document in documents() {
+        let text = fs_err::read_to_string(&document).unwrap();
+        let (blocks, _) = split(&text);
+        for block in blocks.iter().filter(|block| block.language == "toml") {
+            if block.text.starts_with("schema = 1") {
+                seen += 1;
+                let read = pyro::declare::parse(&block.text, Path::new("envs.toml"));
+                assert!(read.is_ok(), "{}:{}", document.display(), block.line);
+            }
+        }
+    }
+    assert!(seen > 0);
+}
