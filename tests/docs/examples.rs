@@ -123,7 +123,7 @@ fn the_life_cycle_through_json_passes_errors_on() {
         .shell("examples/lifecycle.py --pyro pyro --environment none")
         .run()
         .code(78);
-    assert!(said.stderr.starts_with("configuration: "), "{said}");
+    assert!(said.stdout.contains("configuration: "), "{said}");
 }
 
 /// The commands of a CI file that can be run here: its single-line `run:` and `- ` entries, without the one that installs.
