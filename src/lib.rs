@@ -6,9 +6,12 @@
 //! | rank | module | owns |
 //! |---|---|---|
 //! | 0 | [`model`], [`progress`] | the words of the domain: pure values |
+//! | 1 | [`declare`], [`lock`] | the texts of `envs.toml` and `envs.lock`, and the built-in catalog |
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("pyro builds on Linux only (x86_64 or aarch64, kernel 5.4 or later)");
 
+pub mod declare;
+pub mod lock;
 pub mod model;
 pub mod progress;
