@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use super::markdown::{Block, root, split};
+use super::shell::shell;
 use super::support::{Sandbox, narrowed};
 
 /// One command and what it shall print.
@@ -52,7 +53,7 @@ fn steps(block: &Block) -> Vec<Step> {
                 command: command.to_owned(),
                 expected: String::new(),
             }),
-            (None, Some(step)) => step.expected += &format!("{line}\n"),
+            (None, Some(step)) => step.expected.extend([line, "\n"]),
             (None, None) => panic!("line {}: output without a command", block.line + n),
         }
     }
@@ -69,21 +70,15 @@ pub fn run(document: &Path) -> usize {
         .flat_map(steps)
         .collect();
     let sandbox = clone_of_examples();
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     for step in &steps {
-        let ended = sandbox.shell(&step.command).run();
-        if ended.code != 0 || !matches(&narrowed(&step.expected), &ended.stdout) {
-            wrong += &format!(
-                "{}:{}: exit code {}\n$ {}\n{}",
-                document.display(),
-                step.line,
-                ended.code,
-                step.command,
-                ended.wide_stdout
-            );
+        let said = shell(&sandbox, &step.command);
+        if said.code != 0 || !matches(&narrowed(&step.expected), &narrowed(&said.text)) {
+            let place = format!("{}:{}", document.display(), step.line);
+            wrong.push(format!("{place}: {said}\n$ {}\n", step.command));
         }
     }
-    assert!(wrong.is_empty(), "these print something else:\n{wrong}");
+    assert!(wrong.is_empty(), "{}", wrong.concat());
     steps.len()
 }
 

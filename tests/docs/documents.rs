@@ -28,7 +28,12 @@ fn the_text_on_the_store_shows_what_happens() {
 /// A document with console blocks that no test runs would promise what nobody checks.
 #[test]
 fn every_document_with_console_blocks_is_run() {
-    let run = ["README.md", "docs/concepts.md", "docs/lock.md", "docs/store.md"];
+    let run = [
+        "README.md",
+        "docs/concepts.md",
+        "docs/lock.md",
+        "docs/store.md",
+    ];
     for document in documents() {
         let text = fs_err::read_to_string(&document).unwrap();
         let (blocks, _) = split(&text);
@@ -40,16 +45,16 @@ fn every_document_with_console_blocks_is_run() {
 
 #[test]
 fn links_resolve() {
-    let mut dead = String::new();
+    let mut dead = Vec::new();
     for document in documents() {
         let text = fs_err::read_to_string(&document).unwrap();
         for (line, target) in links(&text) {
             if !resolves(&document, &target) {
-                dead += &format!("{}:{line}: {target}\n", document.display());
+                dead.push(format!("{}:{line}: {target}", document.display()));
             }
         }
     }
-    assert!(dead.is_empty(), "links to nothing:\n{dead}");
+    assert!(dead.is_empty(), "links to nothing:\n{}", dead.join("\n"));
 }
 
 /// Links to other sites are not followed: a test has no network.

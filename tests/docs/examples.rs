@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::console::{clone_of_examples, copy};
 use super::markdown::root;
+use super::shell::shell;
 use super::support::Sandbox;
 
 /// What make-sources.py makes.
@@ -51,7 +52,7 @@ fn the_sources_and_the_lock_can_be_made_again_byte_for_byte() {
     let sandbox = Sandbox::new();
     let script = root().join("examples/make-sources.py");
     let line = format!("python3 '{}' again --pyro pyro", script.display());
-    sandbox.shell(&line).run().code(0);
+    shell(&sandbox, &line).code(0);
     let again = made(&sandbox.work().join("again"));
     let committed = made(&root().join("examples"));
     assert_eq!(
@@ -73,8 +74,11 @@ fn a_fresh_clone_realizes_offline_and_locked() {
     let sandbox = clone_of_examples();
     let realize = ["realize", "examples/envs.toml", "--offline", "--locked"];
     sandbox.pyro(realize).run().code(0);
-    let hello = sandbox.shell("\"$(pyro path hello --file examples/envs.toml)/bin/hello\"");
-    assert_eq!(hello.run().code(0).stdout, "Hello from a local folder.\n");
+    let hello = shell(
+        &sandbox,
+        "\"$(pyro path hello --file examples/envs.toml)/bin/hello\"",
+    );
+    assert_eq!(hello.code(0).text, "Hello from a local folder.\n");
 }
 
 #[test]
@@ -92,19 +96,26 @@ fn a_declaration_for_each_kind_of_source_works() {
 
 #[test]
 fn every_declaration_is_tested() {
-    let mut names: Vec<String> = fs_err::read_dir(root().join("examples"))
+    let mut names: Vec<_> = fs_err::read_dir(root().join("examples"))
         .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".toml"))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
+        .filter_map(|path| path.file_name().map(std::ffi::OsStr::to_owned))
         .collect();
     names.sort();
-    assert_eq!(names, ["archive.toml", "envs.toml", "local.toml", "oci.toml"]);
+    assert_eq!(
+        names,
+        ["archive.toml", "envs.toml", "local.toml", "oci.toml"]
+    );
 }
 
 #[test]
 fn the_life_cycle_through_json_runs() {
     let sandbox = clone_of_examples();
-    let said = sandbox.shell("examples/lifecycle.py --pyro pyro").run().code(0);
+    let said = shell(&sandbox, "examples/lifecycle.py --pyro pyro").code(0);
     for part in [
         "hello 1.0.0: not installed",
         "pull vm from ",
@@ -112,18 +123,34 @@ fn the_life_cycle_through_json_runs() {
         "scratch is declared, so prune keeps ",
         "it is no longer declared: prune removed 1",
     ] {
-        assert!(said.stdout.contains(part), "{part} is missing in {said}");
+        assert!(said.text.contains(part), "{part} is missing in {said}");
     }
 }
 
 #[test]
 fn the_life_cycle_through_json_passes_errors_on() {
     let sandbox = clone_of_examples();
-    let said = sandbox
-        .shell("examples/lifecycle.py --pyro pyro --environment none")
-        .run()
-        .code(78);
-    assert!(said.stdout.contains("configuration: "), "{said}");
+    let said = shell(
+        &sandbox,
+        "examples/lifecycle.py --pyro pyro --environment none",
+    )
+    .code(78);
+    assert!(said.text.contains("configuration: "), "{said}");
+}
+
+#[test]
+fn the_life_cycle_through_the_library_runs() {
+    let sandbox = clone_of_examples();
+    let declaration = sandbox.work().join("examples/envs.toml");
+    let mut said = [Vec::new(), Vec::new()];
+    for said in &mut said {
+        super::lifecycle::live(&sandbox.store(), &declaration, said).unwrap();
+    }
+    let [first, second] = said.map(|said| String::from_utf8(said).unwrap());
+    assert!(first.contains("hello: not installed\n"), "{first}");
+    assert!(second.contains("hello: installed\n"), "{second}");
+    assert!(second.contains("-vm-1.0.0/vmlinux\n"), "{second}");
+    assert!(second.ends_with("pruned 0\n"), "{second}");
 }
 
 /// The commands of a CI file that can be run here: its single-line `run:` and `- ` entries, without the one that installs.
@@ -156,12 +183,8 @@ fn run_commands(sandbox: &Sandbox, file: &str) -> String {
     let commands = commands(&text);
     assert!(commands.contains(&"pyro realize --locked".to_owned()));
     let script = commands.join("\n");
-    sandbox
-        .shell(&format!("set -euo pipefail\n{script}"))
-        .env("CI", "true")
-        .run()
-        .code(0)
-        .stdout
+    let line = format!("set -euo pipefail\nexport CI=true\n{script}");
+    shell(sandbox, &line).code(0).text
 }
 
 #[test]
@@ -181,7 +204,7 @@ fn the_gitlab_file_works_and_its_cache_is_enough() {
         &second.work().join("pyro-store.tar"),
     );
     for source in ["tools.tar.gz", "image", "vm"] {
-        second.shell(&format!("rm -r {source}")).run().code(0);
+        shell(&second, &format!("rm -r {source}")).code(0);
     }
     assert!(run_commands(&second, "gitlab.yml").contains("\n5\n"));
 }

@@ -8,7 +8,13 @@ mod documents;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+#[path = "../../examples/lifecycle.rs"]
+#[expect(dead_code, reason = "its main is for `cargo run --example`")]
+mod lifecycle;
+#[cfg(test)]
 mod markdown;
+#[cfg(test)]
+mod shell;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "every test binary uses a part of it")]

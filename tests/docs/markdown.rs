@@ -46,7 +46,7 @@ pub fn split(text: &str) -> (Vec<Block>, Vec<(usize, &str)>) {
                 });
             }
             (Some(_), Some(_)) => blocks.extend(open.take()),
-            (None, Some(block)) => block.text += &format!("{line}\n"),
+            (None, Some(block)) => block.text.extend([line, "\n"]),
             (None, None) => prose.push((n + 1, line)),
         }
     }

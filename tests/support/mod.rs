@@ -50,28 +50,9 @@ impl Sandbox {
     where
         I: IntoIterator<Item: AsRef<OsStr>>,
     {
-        let mut pyro = self.program(env!("CARGO_BIN_EXE_pyro"));
-        pyro.command.args(args);
-        pyro
-    }
-
-    /// A line for bash, with `pyro` on the path; stderr goes where stdout goes.
-    pub fn shell(&self, line: &str) -> Pyro<'_> {
-        let program = Path::new(env!("CARGO_BIN_EXE_pyro"));
-        let mut folders = vec![program.parent().unwrap().to_owned()];
-        folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
-        let mut bash = self.program("bash");
-        bash.command
-            .args(["-c", &format!("exec 2>&1\n{line}")])
-            .env("PATH", std::env::join_paths(folders).unwrap())
-            .env("PYRO", program);
-        bash
-    }
-
-    /// A program in the bare environment.
-    fn program(&self, program: &str) -> Pyro<'_> {
-        let mut command = Command::new(program);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pyro"));
         command
+            .args(args)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("LANG", "C")
@@ -90,7 +71,7 @@ impl Sandbox {
     }
 
     /// Replaces what differs from run to run: the sandbox's folders, digests.
-    fn filtered(&self, text: &str) -> String {
+    pub fn filtered(&self, text: &str) -> String {
         let named = [
             (self.store(), "[STORE]"),
             (self.path("home"), "[HOME]"),
@@ -197,7 +178,6 @@ impl Pyro<'_> {
         Ended {
             code: output.status.code().expect("ended by a signal"),
             stdout: narrowed(&text(&output.stdout)),
-            wide_stdout: text(&output.stdout),
             stderr: text(&output.stderr),
             raw_stdout: String::from_utf8(output.stdout).unwrap(),
         }
@@ -211,8 +191,6 @@ pub struct Ended {
     /// Filtered, as is `stderr`.
     pub stdout: String,
     pub stderr: String,
-    /// Filtered, but with its columns as they were.
-    pub wide_stdout: String,
     pub raw_stdout: String,
 }
 
