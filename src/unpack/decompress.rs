@@ -82,6 +82,18 @@ pub struct Corrupt {
     pub source: io::Error,
 }
 
+/// Whether bytes that begin like `first` may be a tar archive, packed or not: `false` only if they cannot be one.
+///
+/// ```
+/// use pyro::unpack::decompress::may_be_archive;
+/// assert!(may_be_archive(&[0; 1024]));
+/// assert!(!may_be_archive(b"a kernel, say"));
+/// ```
+#[must_use]
+pub fn may_be_archive(first: &[u8]) -> bool {
+    !matches!(reader(Box::new(first)), Err(Error::NotTar { .. }))
+}
+
 /// The tar archive in `bytes`, and how it was compressed.
 ///
 /// # Errors
