@@ -322,3 +322,6 @@ pub(super) fn offered_platforms(
     found.retain(|platform| seen.insert(platform.clone()));
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;
