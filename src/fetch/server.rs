@@ -68,7 +68,7 @@ impl Reply {
     ) -> Self {
         let mut text = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n");
         for (name, value) in headers {
-            text += &format!("{name}: {value}\r\n");
+            text.extend([name, ": ", value, "\r\n"]);
         }
         text += "connection: close\r\n\r\n";
         Self([text.as_bytes(), body].concat())

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::super::server::{Content, Recorder, Server, TAR, digest};
 use super::super::{Network, Settings};
 use super::*;
+use crate::model::path::EntryPath;
 
 const AMD64: &str = "linux/amd64";
 
@@ -36,8 +37,8 @@ fn everywhere(content: &Content, scenario: impl Fn(&Fetcher<'_>, &OciSource)) {
     scenario(&offline, &source);
     assert!(!spool.exists());
 
-    let served = content.clone();
-    let server = Server::start(move |request| served.answer(&request.path));
+    let kept = content.clone();
+    let server = Server::start(move |request| kept.answer(&request.path));
     let source = format!("{}/team/tools:t", server.address).parse().unwrap();
     let online = Fetcher::new(settings(Network::Allowed), spool, &recorder);
     scenario(&online, &source);
