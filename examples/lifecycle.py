@@ -63,9 +63,10 @@ def use(environment):
 
 
 def walk(pyro, declaration, name=None):
-    """List, inspect, pull and use what a declaration has."""
+    """List, inspect, pull and use what a declaration has; the built-in catalog is left out."""
     where = ["--file", declaration]
-    environments = pyro("env", "list", *where)["environments"]
+    known = pyro("env", "list", *where)["environments"]
+    environments = [environment for environment in known if not environment["catalog_version"]]
     for environment in environments:
         state = "installed" if environment["installed"] else "not installed"
         print(f"{environment['name']} {environment['version']}: {state}")

@@ -1,7 +1,7 @@
 //! Runs the `console` blocks of a document, in order, in one sandbox with a copy of the examples.
 //!
 //! A line `$ command` is run by bash; the lines below it are what it must print, stdout and stderr together, with exit
-//! code 0. In them `...` stands for anything within a line, and a line of its own for any number of lines;
+//! code 0. In a block `shell-session` only the first line is a command: its output shows commands itself. In output `...` stands for anything within a line, and a line of its own for any number of lines;
 //! `[STORE]`, `[HASH]` and their like are what the sandbox puts in place of what differs from run to run.
 
 use std::path::Path;
@@ -44,10 +44,17 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Whether a block is run and compared.
+pub fn is_run(block: &Block) -> bool {
+    matches!(block.language.as_str(), "console" | "shell-session")
+}
+
 fn steps(block: &Block) -> Vec<Step> {
+    let one = block.language == "shell-session";
     let mut steps: Vec<Step> = Vec::new();
     for (n, line) in block.text.lines().enumerate() {
-        match (line.strip_prefix("$ "), steps.last_mut()) {
+        let command = line.strip_prefix("$ ").filter(|_| n == 0 || !one);
+        match (command, steps.last_mut()) {
             (Some(command), _) => steps.push(Step {
                 line: block.line + n,
                 command: command.to_owned(),
@@ -66,7 +73,7 @@ pub fn run(document: &Path) -> usize {
     let (blocks, _) = split(&text);
     let steps: Vec<Step> = blocks
         .iter()
-        .filter(|block| block.language == "console")
+        .filter(|block| is_run(block))
         .flat_map(steps)
         .collect();
     let sandbox = clone_of_examples();

@@ -87,6 +87,7 @@ fn a_declaration_for_each_kind_of_source_works() {
         let sandbox = clone_of_examples();
         let file = format!("examples/{name}.toml");
         sandbox.pyro(["realize", &file, "--offline"]).run().code(0);
+        sandbox.pyro(["lock", &file, "--offline"]).run().code(0);
         sandbox
             .pyro(["realize", &file, "--offline", "--locked"])
             .run()
