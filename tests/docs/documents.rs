@@ -74,19 +74,26 @@ fn resolves(document: &Path, target: &str) -> bool {
     file.exists() && anchor.is_none_or(|anchor| has_anchor(&file, anchor))
 }
 
+/// Each is a declaration, a lock or a configuration, told apart as a reader would.
 #[test]
-fn declarations_in_documents_can_be_read() {
+fn toml_in_documents_can_be_read() {
     let mut seen = 0;
     for document in documents() {
         let text = fs_err::read_to_string(&document).unwrap();
         let (blocks, _) = split(&text);
         for block in blocks.iter().filter(|block| block.language == "toml") {
-            if block.text.starts_with("schema = 1") {
-                seen += 1;
-                let read = pyro::declare::parse(&block.text, Path::new("envs.toml"));
-                assert!(read.is_ok(), "{}:{}", document.display(), block.line);
+            seen += 1;
+            let place = format!("{}:{}", document.display(), block.line);
+            let text = block.text.as_str();
+            let path = Path::new(&place);
+            if text.contains("config.toml") {
+                pyro::cli::settings::config_file::ConfigFile::parse(text).expect(&place);
+            } else if text.contains("[[environment]]") {
+                pyro::lock::Lock::parse(text, path, &|_, _| None).expect(&place);
+            } else {
+                pyro::declare::parse(text, path).expect(&place);
             }
         }
     }
-    assert!(seen > 0);
+    assert!(seen >= 4);
 }
