@@ -78,24 +78,30 @@ def walk(pyro, declaration, name=None):
 
 
 def let_go(pyro):
-    """Pulls an environment of a declaration of its own, takes it out of the declaration, and prunes."""
+    """Pulls an environment of a declaration of its own, changes the declaration, and prunes."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch).resolve()
         (folder / "tree").mkdir()
         (folder / "tree" / "note.txt").write_text(f"made for {folder}\n", encoding="utf-8")
         declaration = folder / "envs.toml"
-        declared = '[environments.scratch]\nversion = "1.0.0"\n[[environments.scratch.sources]]\nlocal = "tree"\n'
-        declaration.write_text("schema = 1\n" + declared, encoding="utf-8")
 
-        path = pyro("env", "pull", "scratch", "--file", declaration)["install_dir"]
-        kept = pyro("env", "prune")["deleted_environment_dirs"]
-        assert path not in kept and Path(path).is_dir()
-        print(f"scratch is declared, so prune keeps {path}")
+        def pull(version):
+            source = '[[environments.scratch.sources]]\nlocal = "tree"\n'
+            text = f'schema = 1\n[environments.scratch]\nversion = "{version}"\n{source}'
+            declaration.write_text(text, encoding="utf-8")
+            return pyro("env", "pull", "scratch", "--file", declaration)["install_dir"]
+
+        first = pull("1.0.0")
+        assert first not in pyro("env", "prune")["deleted_environment_dirs"]
+        print(f"scratch 1.0.0 is declared, so prune keeps {first}")
+
+        second = pull("2.0.0")
+        assert first in pyro("env", "prune")["deleted_environment_dirs"] and Path(second).is_dir()
+        print("scratch 2.0.0 was pulled in its place, so prune removes 1.0.0")
 
         declaration.write_text("schema = 1\n", encoding="utf-8")
-        pruned = pyro("env", "prune")
-        assert path in pruned["deleted_environment_dirs"] and not Path(path).exists()
-        print(f"it is no longer declared: prune removed {pruned['count']}")
+        assert second in pyro("env", "prune")["deleted_environment_dirs"] and not Path(second).exists()
+        print("scratch is no longer declared, so prune removes it")
 
 
 def main():

@@ -121,8 +121,9 @@ fn the_life_cycle_through_json_runs() {
         "hello 1.0.0: not installed",
         "pull vm from ",
         "rootfs_image: [STORE]/store/[HASH]-vm-1.0.0/rootfs.ext4",
-        "scratch is declared, so prune keeps ",
-        "it is no longer declared: prune removed 1",
+        "scratch 1.0.0 is declared, so prune keeps [STORE]/store/",
+        "so prune removes 1.0.0\n",
+        "scratch is no longer declared, so prune removes it\n",
     ] {
         assert!(said.text.contains(part), "{part} is missing in {said}");
     }
