@@ -147,7 +147,8 @@ pub fn narrowed(text: &str) -> String {
 /// A command to be run.
 pub struct Pyro<'a> {
     sandbox: &'a Sandbox,
-    command: Command,
+    /// For tests that start it themselves.
+    pub command: Command,
 }
 
 impl Pyro<'_> {

@@ -34,12 +34,13 @@ fn kind(error: &Error) -> Kind {
             Kind::Configuration
         }
         Error::Io { source, .. } => Kind::of_io(source),
-        Error::UnknownEnvironment { .. } | Error::NoLock { .. } | Error::UnknownArtifact { .. } => {
-            Kind::Configuration
-        }
+        Error::UnknownEnvironment { .. } | Error::UnknownArtifact { .. } => Kind::Configuration,
         Error::UnknownPath { .. } => Kind::Usage,
         Error::Platform { .. } | Error::NotInstalled { .. } => Kind::Unavailable,
-        Error::Stale { .. } | Error::LocalChanged { .. } => Kind::Policy,
+        Error::NoLock { .. }
+        | Error::Unmerged { .. }
+        | Error::Stale { .. }
+        | Error::LocalChanged { .. } => Kind::Policy,
         Error::NoSource { skipped, .. } => match Error::last_reason(skipped) {
             Why::Absent => Kind::Unavailable,
             Why::Temporary => Kind::Temporary,
@@ -68,6 +69,9 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::Stale { .. } => "`pyro lock` brings it up to date".to_owned(),
         Error::NoLock { .. } => "`pyro lock` writes one; commit it".to_owned(),
+        Error::Unmerged { .. } => {
+            "`pyro lock` keeps the pins of both sides and writes it anew".to_owned()
+        }
         Error::LocalChanged { .. } => "`pyro lock` pins it as it is now".to_owned(),
         Error::OtherTree { .. } => {
             "`pyro lock --upgrade` takes what the source gives now".to_owned()
@@ -172,6 +176,9 @@ impl From<profile::Error> for Failure {
             }
             profile::Error::NotValid { .. } => {
                 Self::of(Kind::Unavailable, &error).hint("realize its declaration again")
+            }
+            profile::Error::OutLinkFolder { .. } => {
+                Self::of(Kind::Usage, &error).hint("make the folder first, or name another")
             }
             profile::Error::OutLinkTaken { .. } | profile::Error::OutLinkName { .. } => {
                 Self::of(Kind::Usage, &error).hint("name another --out-link")
