@@ -1,3 +1,5 @@
 //! The `pyro` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    pyro::cli::main(std::env::args_os())
+}

@@ -33,3 +33,27 @@ impl fmt::Display for Escaped<'_> {
 fn is_format_control(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
+
+/// Shows a line that may hold escaped parts already: controls are escaped, backslashes stay as they are.
+///
+/// For whole messages at the border to a terminal; a name from outside inside a message is [`Escaped`].
+///
+/// ```
+/// use pyro::model::escape::Line;
+/// assert_eq!(Line("bad name `a\\x00`\x1b[2J").to_string(), r"bad name `a\x00`\u{1b}[2J");
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a>(pub &'a str);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            if c.is_control() || is_format_control(c) {
+                write!(f, "{}", c.escape_default())?;
+            } else {
+                write!(f, "{c}")?;
+            }
+        }
+        Ok(())
+    }
+}

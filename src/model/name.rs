@@ -70,7 +70,7 @@ macro_rules! text_type {
             }
         }
 
-        string_form!($type, $what, $pattern, $rule);
+        string_form!($type, stringify!($type), $pattern, $rule);
     };
 }
 

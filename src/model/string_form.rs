@@ -2,7 +2,7 @@
 
 /// Implements `Serialize`, `Deserialize` and `JsonSchema` through `Display` and `FromStr`.
 macro_rules! string_form {
-    ($type:ty, $name:literal, $pattern:literal, $about:literal) => {
+    ($type:ty, $name:expr, $pattern:literal, $about:literal) => {
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)

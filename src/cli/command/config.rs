@@ -1,0 +1,152 @@
+//! `pyro config`: each setting, its value, and where it came from.
+
+use std::path::Path;
+
+use clap::Args;
+
+use crate::cli::args::CheckChoice;
+use crate::cli::failure::Failure;
+use crate::cli::json::config::{Config, File, OriginKind, Setting, Value};
+use crate::cli::report::Outcome;
+use crate::cli::report::events::escaped;
+use crate::cli::report::table::table;
+use crate::cli::session::Session;
+use crate::cli::settings::origin::{Origin, Sourced};
+use crate::cli::settings::{Flags, LockMode, Network, Settings};
+
+/// Print each setting and where it came from
+///
+/// A setting is a flag, else its variable (`--lock-timeout` is `PYRO_LOCK_TIMEOUT`), else what `$PYRO_CONFIG` or
+/// `$XDG_CONFIG_HOME/pyro/config.toml` says, else what `/etc/pyro/config.toml` says, else a default.
+///
+/// Example: `PYRO_STORE=/srv/pyro pyro config`
+#[derive(Debug, Args)]
+pub struct ConfigArgs {}
+
+impl ConfigArgs {
+    /// Prints them.
+    ///
+    /// # Errors
+    /// When they cannot be resolved, or stdout cannot be written.
+    pub fn run(self, session: &Session) -> Result<Outcome, Failure> {
+        let Self {} = self;
+        let settings = session.settings(Flags::default())?;
+        session.report().answer(&document(&settings), text)?;
+        Ok(Outcome::Done)
+    }
+}
+
+fn document(settings: &Settings) -> Config {
+    let mut rows = vec![
+        row("check", &settings.check, |check| {
+            Some(text_of(check_word(*check)))
+        }),
+        row("docker-config", &settings.docker_config, |path| {
+            path.as_deref().map(path_value)
+        }),
+        row("file", &settings.file, |path| {
+            path.as_deref().map(path_value)
+        }),
+        row("jobs", &settings.jobs, |jobs| {
+            Some(Value::Number(u64::try_from(jobs.get()).unwrap_or(u64::MAX)))
+        }),
+        row("lock", &settings.lock_mode, |mode| {
+            Some(text_of(lock_word(*mode)))
+        }),
+        row("offline", &settings.network, |network| {
+            Some(Value::Switch(*network == Network::Offline))
+        }),
+        row("platform", &settings.platform, |platform| {
+            Some(text_of(platform))
+        }),
+        row("profile", &settings.profile, |profile| {
+            profile.as_ref().map(text_of)
+        }),
+        row("runtime-bundle-dir", &settings.bundle_dir, |path| {
+            path.as_deref().map(path_value)
+        }),
+        row("store.lock-timeout", &settings.lock_timeout, |timeout| {
+            Some(text_of(timeout))
+        }),
+        row("store.path", &settings.store, |path| Some(path_value(path))),
+    ];
+    for (host, registry) in &settings.registries {
+        let name = |key| format!("registry.\"{host}\".{key}");
+        rows.push(row(name("insecure"), &registry.insecure, |on| {
+            Some(Value::Switch(*on))
+        }));
+        rows.push(row(name("token-realms"), &registry.token_realms, |hosts| {
+            Some(Value::List(hosts.clone()))
+        }));
+    }
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    let files = settings.config_files.iter().map(|(path, exists)| File {
+        path: path.to_string_lossy().into_owned(),
+        exists: *exists,
+    });
+    Config {
+        settings: rows,
+        files: files.collect(),
+    }
+}
+
+fn row<T>(
+    name: impl Into<String>,
+    setting: &Sourced<T>,
+    value: impl FnOnce(&T) -> Option<Value>,
+) -> Setting {
+    let origin_name = match &setting.origin {
+        Origin::Default => None,
+        origin => Some(origin.to_string()),
+    };
+    Setting {
+        name: name.into(),
+        value: value(&setting.value),
+        origin: OriginKind::from(&setting.origin),
+        origin_name,
+    }
+}
+
+fn text_of(value: &(impl ToString + ?Sized)) -> Value {
+    Value::Text(value.to_string())
+}
+
+fn path_value(path: &Path) -> Value {
+    Value::Text(path.to_string_lossy().into_owned())
+}
+
+fn check_word(check: CheckChoice) -> &'static str {
+    match check {
+        CheckChoice::Quick => "quick",
+        CheckChoice::Full => "full",
+    }
+}
+
+fn lock_word(mode: LockMode) -> &'static str {
+    match mode {
+        LockMode::Update => "update",
+        LockMode::Locked => "locked",
+        LockMode::Frozen => "frozen",
+    }
+}
+
+fn text(config: &Config) -> String {
+    let rows = config.settings.iter().map(|setting| {
+        [
+            escaped(&setting.name).to_string(),
+            setting.value.as_ref().map_or_else(|| "-".into(), shown),
+            escaped(setting.origin_name.as_deref().unwrap_or("default")).to_string(),
+        ]
+    });
+    table(&["SETTING", "VALUE", "FROM"], rows)
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Switch(on) => on.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::Text(text) => escaped(text).to_string(),
+        Value::List(items) if items.is_empty() => "-".into(),
+        Value::List(items) => escaped(&items.join(" ")).to_string(),
+    }
+}

@@ -1,0 +1,441 @@
+//! Settings: flag, then variable, then the user's file, then the machine's file, then a default.
+//!
+//! A flag and its variable have one name: `--lock-timeout` and `PYRO_LOCK_TIMEOUT`. Flags that say how pyro works
+//! are settings; flags that ask for one deed (`--refresh`, `--dry-run`, `--yes`, `--out-link`) have no variable.
+//! The user's file is `$PYRO_CONFIG`, which must exist then, else `$XDG_CONFIG_HOME/pyro/config.toml`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+pub mod config_file;
+pub mod origin;
+pub mod variable;
+
+use super::args::CheckChoice;
+use super::quantity::Timespan;
+use super::surroundings::Surroundings;
+use crate::model::name::ProfileName;
+use crate::model::platform::Platform;
+use config_file::{ConfigFile, Mistake, RegistrySection};
+use origin::{Origin, Sourced};
+
+/// How long a lock is waited for when nobody says.
+const LOCK_TIMEOUT: Timespan = Timespan::minutes(10);
+
+/// Why settings could not be resolved.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A variable holds something that its flag would not take.
+    #[error("{name} is `{value}`: {expected}")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// What it holds, escaped.
+        value: String,
+        /// What it should hold.
+        expected: String,
+    },
+    /// Two variables that exclude each other.
+    #[error("{first} and {second} are both set")]
+    Conflict {
+        /// One.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// A configuration file says something that is not known.
+    #[error("{mistake}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        mistake: Mistake,
+        /// The file's text, to show the place.
+        text: String,
+    },
+    /// A configuration file is there and cannot be read.
+    #[error("cannot read the configuration")]
+    Unreadable(#[source] io::Error),
+    /// `PYRO_CONFIG` names a file that is not there.
+    #[error("PYRO_CONFIG names a file that does not exist: {}", .0.display())]
+    NoSuchFile(PathBuf),
+    /// There is nowhere to put the store.
+    #[error("no place for the store: neither XDG_DATA_HOME nor HOME is set")]
+    NoHome,
+    /// A relative path, and the current folder is gone.
+    #[error("the current folder cannot be named ({why}), so `{}` means nothing", .path.display())]
+    NoCurrentDir {
+        /// The relative path.
+        path: PathBuf,
+        /// What the system says.
+        why: String,
+    },
+}
+
+/// What the flags of one command say; a command fills in those that it has.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--store`.
+    pub store: Option<PathBuf>,
+    /// `--lock-timeout`.
+    pub lock_timeout: Option<Timespan>,
+    /// `--file`, or the declaration as a word of its own.
+    pub file: Option<PathBuf>,
+    /// `--profile`.
+    pub profile: Option<ProfileName>,
+    /// `--platform`.
+    pub platform: Option<Platform>,
+    /// `--jobs`.
+    pub jobs: Option<NonZeroUsize>,
+    /// `--check`.
+    pub check: Option<CheckChoice>,
+    /// `--locked` or `--frozen`.
+    pub lock_mode: Option<LockMode>,
+    /// `--offline`.
+    pub offline: bool,
+}
+
+/// How far the lock is obeyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LockMode {
+    /// What is missing is pinned, changed blocks are written.
+    #[default]
+    Update,
+    /// Stale is an error; nothing is written.
+    Locked,
+    /// The lock is taken as it is; nothing is compared or written.
+    Frozen,
+}
+
+/// Whether the network may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Network {
+    /// Where something is missing.
+    #[default]
+    Allowed,
+    /// Never.
+    Offline,
+}
+
+/// What is set for one registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registry {
+    /// Whether plain HTTP may be spoken.
+    pub insecure: Sourced<bool>,
+    /// Hosts that may be given its credentials for a token.
+    pub token_realms: Sourced<Vec<String>>,
+}
+
+/// Every setting with its origin.
+///
+/// ```
+/// use pyro::cli::settings::{Flags, Settings};
+/// use pyro::cli::surroundings::Surroundings;
+/// let around = Surroundings::bare("/tmp").with("PYRO_STORE", "s");
+/// let settings = Settings::resolve(Flags::default(), &around)?;
+/// assert_eq!(settings.store.value.to_str(), Some("/tmp/s"));
+/// assert_eq!(settings.store.origin.to_string(), "PYRO_STORE");
+/// # Ok::<(), pyro::cli::settings::SettingsError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The store's folder, absolute.
+    pub store: Sourced<PathBuf>,
+    /// How long a lock is waited for.
+    pub lock_timeout: Sourced<Timespan>,
+    /// The declaration, where one is named.
+    pub file: Sourced<Option<PathBuf>>,
+    /// The profile, where one is named.
+    pub profile: Sourced<Option<ProfileName>>,
+    /// The platform that is realized and shown.
+    pub platform: Sourced<Platform>,
+    /// How many environments are worked on at once.
+    pub jobs: Sourced<NonZeroUsize>,
+    /// How thoroughly paths in the store are looked at.
+    pub check: Sourced<CheckChoice>,
+    /// How far the lock is obeyed.
+    pub lock_mode: Sourced<LockMode>,
+    /// Whether the network may be used.
+    pub network: Sourced<Network>,
+    /// Where the built-in catalog's local folders are.
+    pub bundle_dir: Sourced<Option<PathBuf>>,
+    /// Docker's `config.json`, which need not exist; `None` without a home.
+    pub docker_config: Sourced<Option<PathBuf>>,
+    /// Registries that something is set for, by host.
+    pub registries: BTreeMap<String, Registry>,
+    /// The configuration files that were looked for, the stronger first, and whether they exist.
+    pub config_files: Vec<(PathBuf, bool)>,
+}
+
+impl Settings {
+    /// Resolves all of them.
+    ///
+    /// # Errors
+    /// When a variable or a file says something that is not known, or there is no place for the store.
+    pub fn resolve(flags: Flags, around: &Surroundings) -> Result<Self, SettingsError> {
+        let files = Files::read(around)?;
+        let docker_dir = variable::path(around, "DOCKER_CONFIG")?;
+        let home = variable::absolute_path(around, "HOME")?;
+        let bundle_dir = variable::path(around, "PYRO_RUNTIME_BUNDLE_DIR")?;
+        Ok(Self {
+            store: store(flags.store, &files, around)?,
+            lock_timeout: Sourced::first(
+                [
+                    (flags.lock_timeout, Origin::Flag("--lock-timeout")),
+                    of_variable(
+                        variable::parsed(around, "PYRO_LOCK_TIMEOUT")?,
+                        "PYRO_LOCK_TIMEOUT",
+                    ),
+                ]
+                .into_iter()
+                .chain(files.each(|file| file.store.lock_timeout)),
+                || LOCK_TIMEOUT,
+            ),
+            file: optional([
+                (absolute_flag(flags.file, around)?, Origin::Flag("--file")),
+                of_variable(variable::path(around, "PYRO_FILE")?, "PYRO_FILE"),
+            ]),
+            profile: optional([
+                (flags.profile, Origin::Flag("--profile")),
+                of_variable(variable::parsed(around, "PYRO_PROFILE")?, "PYRO_PROFILE"),
+            ]),
+            platform: Sourced::first(
+                [
+                    (flags.platform, Origin::Flag("--platform")),
+                    of_variable(variable::parsed(around, "PYRO_PLATFORM")?, "PYRO_PLATFORM"),
+                ],
+                Platform::host,
+            ),
+            jobs: Sourced::first(
+                [
+                    (flags.jobs, Origin::Flag("--jobs")),
+                    of_variable(variable::parsed(around, "PYRO_JOBS")?, "PYRO_JOBS"),
+                ],
+                || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            ),
+            check: Sourced::first(
+                [
+                    (flags.check, Origin::Flag("--check")),
+                    of_variable(variable::choice(around, "PYRO_CHECK")?, "PYRO_CHECK"),
+                ],
+                CheckChoice::default,
+            ),
+            lock_mode: lock_mode(flags.lock_mode, around)?,
+            network: network(flags.offline, around)?,
+            bundle_dir: Sourced::first(
+                [(
+                    bundle_dir.map(Some),
+                    Origin::Variable("PYRO_RUNTIME_BUNDLE_DIR"),
+                )],
+                || around.current_dir().ok().map(Path::to_owned),
+            ),
+            docker_config: Sourced::first(
+                [(
+                    docker_dir.map(|dir| Some(dir.join("config.json"))),
+                    Origin::Variable("DOCKER_CONFIG"),
+                )],
+                || home.map(|home| home.join(".docker/config.json")),
+            ),
+            registries: files.registries(),
+            config_files: files.looked_for(),
+        })
+    }
+}
+
+/// The configuration files, the stronger first.
+struct Files(Vec<(PathBuf, Option<ConfigFile>)>);
+
+impl Files {
+    fn read(around: &Surroundings) -> Result<Self, SettingsError> {
+        let mut files = Vec::new();
+        if let Some(path) = variable::path(around, "PYRO_CONFIG")? {
+            let file = ConfigFile::read(&path)?;
+            if file.is_none() {
+                return Err(SettingsError::NoSuchFile(path));
+            }
+            files.push((path, file));
+        } else if let Some(dir) = base_dir(around, "XDG_CONFIG_HOME", ".config")? {
+            let path = dir.join("pyro/config.toml");
+            let file = ConfigFile::read(&path)?;
+            files.push((path, file));
+        }
+        let path = around.system_config().to_owned();
+        let file = ConfigFile::read(&path)?;
+        files.push((path, file));
+        Ok(Self(files))
+    }
+
+    fn present(&self) -> impl Iterator<Item = (&Path, &ConfigFile)> {
+        self.0
+            .iter()
+            .filter_map(|(path, file)| Some((path.as_path(), file.as_ref()?)))
+    }
+
+    /// What each file says about one setting.
+    fn each<T>(&self, get: impl Fn(&ConfigFile) -> Option<T>) -> Vec<(Option<T>, Origin)> {
+        self.present()
+            .map(|(path, file)| (get(file), Origin::file(path)))
+            .collect()
+    }
+
+    fn registries(&self) -> BTreeMap<String, Registry> {
+        let hosts: BTreeSet<&String> = self
+            .present()
+            .flat_map(|(_, file)| file.registry.keys())
+            .collect();
+        let registry = |host: &String| Registry {
+            insecure: self.of_registry(host, |section| section.insecure),
+            token_realms: self.of_registry(host, |section| section.token_realms.clone()),
+        };
+        hosts
+            .into_iter()
+            .map(|host| (host.clone(), registry(host)))
+            .collect()
+    }
+
+    fn of_registry<T: Default>(
+        &self,
+        host: &str,
+        get: impl Fn(&RegistrySection) -> Option<T>,
+    ) -> Sourced<T> {
+        Sourced::first(
+            self.each(|file| file.registry.get(host).and_then(&get)),
+            T::default,
+        )
+    }
+
+    fn looked_for(&self) -> Vec<(PathBuf, bool)> {
+        self.0
+            .iter()
+            .map(|(path, file)| (path.clone(), file.is_some()))
+            .collect()
+    }
+}
+
+fn of_variable<T>(value: Option<T>, name: &'static str) -> (Option<T>, Origin) {
+    (value, Origin::Variable(name))
+}
+
+fn optional<T>(candidates: [(Option<T>, Origin); 2]) -> Sourced<Option<T>> {
+    Sourced::first(
+        candidates.map(|(value, origin)| (value.map(Some), origin)),
+        || None,
+    )
+}
+
+fn store(
+    flag: Option<PathBuf>,
+    files: &Files,
+    around: &Surroundings,
+) -> Result<Sourced<PathBuf>, SettingsError> {
+    let candidates = [
+        (absolute_flag(flag, around)?, Origin::Flag("--store")),
+        of_variable(variable::path(around, "PYRO_STORE")?, "PYRO_STORE"),
+        of_variable(
+            variable::path(around, "PYRO_ENVIRONMENT_CACHE_DIR")?,
+            "PYRO_ENVIRONMENT_CACHE_DIR",
+        ),
+    ];
+    let said = candidates
+        .into_iter()
+        .chain(files.each(|file| file.store.path.clone()))
+        .find_map(|(value, origin)| {
+            Some(Sourced {
+                value: value?,
+                origin,
+            })
+        });
+    match said {
+        Some(store) => Ok(store),
+        None => Ok(Sourced {
+            value: base_dir(around, "XDG_DATA_HOME", ".local/share")?
+                .ok_or(SettingsError::NoHome)?
+                .join("pyro"),
+            origin: Origin::Default,
+        }),
+    }
+}
+
+fn lock_mode(
+    flag: Option<LockMode>,
+    around: &Surroundings,
+) -> Result<Sourced<LockMode>, SettingsError> {
+    let set = |name| Ok(variable::switch(around, name)?.unwrap_or(false));
+    let (locked, frozen) = (set("PYRO_LOCKED")?, set("PYRO_FROZEN")?);
+    let (value, origin) = match (flag, locked, frozen) {
+        (Some(LockMode::Frozen), ..) => (LockMode::Frozen, Origin::Flag("--frozen")),
+        (Some(mode), ..) => (mode, Origin::Flag("--locked")),
+        (None, true, true) => {
+            return Err(SettingsError::Conflict {
+                first: "PYRO_LOCKED",
+                second: "PYRO_FROZEN",
+            });
+        }
+        (None, true, false) => (LockMode::Locked, Origin::Variable("PYRO_LOCKED")),
+        (None, false, true) => (LockMode::Frozen, Origin::Variable("PYRO_FROZEN")),
+        (None, false, false) => (LockMode::Update, Origin::Default),
+    };
+    Ok(Sourced { value, origin })
+}
+
+fn network(flag: bool, around: &Surroundings) -> Result<Sourced<Network>, SettingsError> {
+    let network = |offline| {
+        if offline {
+            Network::Offline
+        } else {
+            Network::Allowed
+        }
+    };
+    Ok(Sourced::first(
+        [
+            (flag.then_some(Network::Offline), Origin::Flag("--offline")),
+            of_variable(
+                variable::switch(around, "PYRO_OFFLINE")?.map(network),
+                "PYRO_OFFLINE",
+            ),
+        ],
+        Network::default,
+    ))
+}
+
+/// The folder that an XDG variable names, else its usual place below the home folder.
+fn base_dir(
+    around: &Surroundings,
+    name: &'static str,
+    usual: &str,
+) -> Result<Option<PathBuf>, SettingsError> {
+    match variable::absolute_path(around, name)? {
+        Some(dir) => Ok(Some(dir)),
+        None => Ok(variable::absolute_path(around, "HOME")?.map(|home| home.join(usual))),
+    }
+}
+
+fn absolute_flag(
+    path: Option<PathBuf>,
+    around: &Surroundings,
+) -> Result<Option<PathBuf>, SettingsError> {
+    path.map(|path| absolute(&path, around)).transpose()
+}
+
+/// `path` as it counts from the current folder; links and `..` stay as they are.
+///
+/// # Errors
+/// When it is relative and the current folder is gone.
+pub fn absolute(path: &Path, around: &Surroundings) -> Result<PathBuf, SettingsError> {
+    if path.is_absolute() {
+        return Ok(path.to_owned());
+    }
+    match around.current_dir() {
+        // Component by component, so that `./x` and `x//y` become one spelling.
+        Ok(current) => Ok(current.join(path).components().collect()),
+        Err(why) => Err(SettingsError::NoCurrentDir {
+            path: path.to_owned(),
+            why: why.to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

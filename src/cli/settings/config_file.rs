@@ -1,0 +1,211 @@
+//! `config.toml`: what a user or a machine sets for good. Reading is strict; a mistake is named with its place.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
+
+use super::SettingsError;
+use crate::cli::quantity::Timespan;
+
+/// The file as it is written.
+///
+/// ```
+/// use pyro::cli::settings::config_file::ConfigFile;
+/// let file = ConfigFile::parse("[registry.\"localhost:5000\"]\ninsecure = true\n")?;
+/// assert_eq!(file.registry["localhost:5000"].insecure, Some(true));
+/// # Ok::<(), pyro::cli::settings::config_file::Mistake>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "pyro configuration (config.toml)")]
+pub struct ConfigFile {
+    /// The store.
+    #[serde(default)]
+    pub store: StoreSection,
+    /// Registries, by host and, where it is not the usual one, port.
+    #[serde(default, deserialize_with = "registries")]
+    pub registry: BTreeMap<String, RegistrySection>,
+}
+
+/// `[store]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct StoreSection {
+    /// Its folder, an absolute path.
+    #[serde(default, deserialize_with = "absolute_path")]
+    #[schemars(with = "Option<String>")]
+    pub path: Option<PathBuf>,
+    /// How long to wait for a lock that somebody else holds.
+    #[serde(default)]
+    pub lock_timeout: Option<Timespan>,
+}
+
+/// `[registry."HOST"]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RegistrySection {
+    /// Whether plain HTTP may be spoken; credentials stay at home then.
+    #[serde(default)]
+    pub insecure: Option<bool>,
+    /// Hosts besides this one that may be given its credentials for a token.
+    #[serde(default, deserialize_with = "hosts")]
+    pub token_realms: Option<Vec<String>>,
+}
+
+/// What is wrong with the text of a file, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Mistake {
+    /// What is wrong and what was expected.
+    pub message: String,
+    /// The bytes that are meant.
+    pub span: std::ops::Range<usize>,
+}
+
+impl ConfigFile {
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// When it is not TOML, or has a key or value that is not known.
+    pub fn parse(text: &str) -> Result<Self, Mistake> {
+        toml::from_str(text).map_err(|error| Mistake {
+            message: error.message().trim_end().replace('\n', ", "),
+            span: error.span().unwrap_or(0..0),
+        })
+    }
+
+    /// Reads a file; `None` where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or [`ConfigFile::parse`] refuses it.
+    pub fn read(path: &Path) -> Result<Option<Self>, SettingsError> {
+        let text = match fs_err::read_to_string(path) {
+            Ok(text) => text,
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(SettingsError::Unreadable(error)),
+        };
+        match Self::parse(&text) {
+            Ok(file) => Ok(Some(file)),
+            Err(mistake) => Err(SettingsError::File {
+                path: path.to_owned(),
+                mistake,
+                text,
+            }),
+        }
+    }
+}
+
+fn absolute_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    let path = PathBuf::deserialize(deserializer)?;
+    if path.is_absolute() {
+        Ok(Some(path))
+    } else {
+        Err(serde::de::Error::custom("expected an absolute path"))
+    }
+}
+
+/// Whether a text can be a host with an optional port, and no URL, path or credentials.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let ip6 = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let named = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-');
+    let host_fits = match ip6 {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(named),
+    };
+    host_fits && port.is_none_or(|port| port.parse::<u16>().is_ok())
+}
+
+const HOST_RULE: &str =
+    "expected a lower-case host name, with `:` and a port if it has one, without `https://`";
+
+fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let hosts = Vec::<String>::deserialize(deserializer)?;
+    match hosts.iter().find(|host| !is_host(host)) {
+        None => Ok(Some(hosts)),
+        Some(bad) => Err(serde::de::Error::custom(format!("`{bad}`: {HOST_RULE}"))),
+    }
+}
+
+fn registries<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, RegistrySection>, D::Error> {
+    let registries = BTreeMap::<String, RegistrySection>::deserialize(deserializer)?;
+    match registries.keys().find(|host| !is_host(host)) {
+        None => Ok(registries),
+        Some(bad) => Err(serde::de::Error::custom(format!("`{bad}`: {HOST_RULE}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistake(text: &str) -> (String, String) {
+        let mistake = ConfigFile::parse(text).unwrap_err();
+        (mistake.message, text[mistake.span].to_owned())
+    }
+
+    #[test]
+    fn an_unknown_key_is_pointed_at() {
+        let (message, at) = mistake("[store]\nlock-timout = \"1s\"\n");
+        assert_eq!(at, "lock-timout");
+        assert_eq!(
+            message,
+            "unknown field `lock-timout`, expected `path` or `lock-timeout`"
+        );
+        let (message, at) = mistake("[stroe]\npath = \"/x\"\n");
+        assert_eq!(at, "stroe");
+        assert!(message.starts_with("unknown field `stroe`"), "{message}");
+    }
+
+    #[test]
+    fn a_bad_value_is_pointed_at() {
+        let (message, at) = mistake("[store]\nlock-timeout = \"soon\"\n");
+        assert_eq!(at, "\"soon\"");
+        assert!(message.starts_with("`soon` is not a duration"), "{message}");
+        let (message, at) = mistake("[store]\npath = \"here\"\n");
+        assert_eq!(
+            (message.as_str(), at.as_str()),
+            ("expected an absolute path", "\"here\"")
+        );
+    }
+
+    #[test]
+    fn a_registry_is_named_by_its_host_alone() {
+        for bad in [
+            "https://ghcr.io",
+            "ghcr.io/x",
+            "GHCR.io",
+            "me@ghcr.io",
+            "",
+            "a:b",
+            "a b",
+        ] {
+            assert!(!is_host(bad), "{bad:?}");
+        }
+        for good in [
+            "ghcr.io",
+            "localhost:5000",
+            "127.0.0.1:5000",
+            "[::1]:5000",
+            "[::1]",
+        ] {
+            assert!(is_host(good), "{good:?}");
+        }
+        assert!(ConfigFile::parse("[registry.\"https://a\"]\n").is_err());
+        assert!(ConfigFile::parse("[registry.a]\ntoken-realms = [\"https://b\"]\n").is_err());
+    }
+}

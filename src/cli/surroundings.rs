@@ -1,0 +1,136 @@
+//! What the process finds around it: variables, current folder, terminals. The only reader of all three.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+/// Whether a stream ends at a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Somebody is watching, escapes are understood.
+    Terminal,
+    /// A file, a pipe, a log.
+    Other,
+}
+
+/// Everything around the process, read once at its start.
+///
+/// ```
+/// use pyro::cli::surroundings::Surroundings;
+/// let around = Surroundings::bare("/tmp").with("PYRO_STORE", "/srv/pyro");
+/// assert_eq!(around.variable("PYRO_STORE"), Some("/srv/pyro".as_ref()));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    variables: BTreeMap<OsString, OsString>,
+    current_dir: Result<PathBuf, String>,
+    system_config: PathBuf,
+    stdout: Stream,
+    stderr: Stream,
+}
+
+impl Surroundings {
+    /// Those of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let stream = |terminal| {
+            if terminal {
+                Stream::Terminal
+            } else {
+                Stream::Other
+            }
+        };
+        Self {
+            variables: std::env::vars_os().collect(),
+            current_dir: std::env::current_dir().map_err(|error| error.to_string()),
+            system_config: PathBuf::from("/etc/pyro/config.toml"),
+            stdout: stream(io::stdout().is_terminal()),
+            stderr: stream(io::stderr().is_terminal()),
+        }
+    }
+
+    /// No variables, no terminal, no configuration: what tests start from.
+    #[must_use]
+    pub fn bare(current_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            variables: BTreeMap::new(),
+            current_dir: Ok(current_dir.into()),
+            system_config: PathBuf::from("/nonexistent/config.toml"),
+            stdout: Stream::Other,
+            stderr: Stream::Other,
+        }
+    }
+
+    /// The same with one more variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// The same with another system-wide configuration.
+    #[must_use]
+    pub fn with_system_config(mut self, path: impl Into<PathBuf>) -> Self {
+        self.system_config = path.into();
+        self
+    }
+
+    /// The same with stdout and stderr on a terminal.
+    #[must_use]
+    pub fn on_terminal(mut self) -> Self {
+        (self.stdout, self.stderr) = (Stream::Terminal, Stream::Terminal);
+        self
+    }
+
+    /// The value of a variable; an empty one counts as not set.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.variables
+            .get(OsStr::new(name))
+            .map(OsString::as_os_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// The current folder, or why there is none (it was deleted, say).
+    ///
+    /// # Errors
+    /// When the system could not name it.
+    pub fn current_dir(&self) -> Result<&Path, &str> {
+        match &self.current_dir {
+            Ok(path) => Ok(path),
+            Err(why) => Err(why),
+        }
+    }
+
+    /// The configuration of the whole machine, which need not exist.
+    #[must_use]
+    pub fn system_config(&self) -> &Path {
+        &self.system_config
+    }
+
+    /// What stdout is.
+    #[must_use]
+    pub fn stdout(&self) -> Stream {
+        self.stdout
+    }
+
+    /// What stderr is.
+    #[must_use]
+    pub fn stderr(&self) -> Stream {
+        self.stderr
+    }
+
+    /// Whether the terminal, if it is one, can only print (`TERM=dumb`).
+    #[must_use]
+    pub fn is_dumb(&self) -> bool {
+        self.variable("TERM").is_some_and(|term| term == "dumb")
+    }
+
+    /// Whether this is a build machine, as most of them say by `CI=true`.
+    #[must_use]
+    pub fn is_ci(&self) -> bool {
+        self.variable("CI")
+            .is_some_and(|value| value != "false" && value != "0")
+    }
+}

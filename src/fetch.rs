@@ -1,0 +1,180 @@
+//! Bytes from outside: archives and OCI images become verifying readers.
+//!
+//! ```text
+//!  ArchiveSource ─ archive ──────────────┐                  ┌─ file of this machine ─┐
+//!  OciSource ─ image ─ index ─ document ─┤─ download/blobs ─┤                        ├─ Fetched ─> unpack
+//!                       blobs            │                  └─ spool ── transfer ────┘
+//!              registry ─┴─ oci_layout   │                       http ──┘
+//!  credentials ─ challenge ─ token ──────┘
+//! ```
+//!
+//! 1. A source is resolved to bytes with a name: a digest and a size, wherever one is pinned or a manifest gives one.
+//! 2. A complete spool file is hashed again and read; otherwise one `GET` begins and a task writes the body to the
+//!    spool (`downloads/<uid>/<algorithm>-<hex>`) while the reader reads along.
+//! 3. Every byte is hashed and counted as it arrives. The reader's end of file means that all of it was right; a byte
+//!    too many or a wrong digest is [`Error::Integrity`], which is never a reason to try elsewhere.
+//! 4. The spool file goes when the reader is finished, and stays when something failed.
+//!
+//! The lock of a spool file is held only while bytes move: a process takes one download at a time and reads it to its
+//! end before it takes the next. Credentials go to the registry's own origin and to token servers that the user
+//! listed, never along a redirect elsewhere, and over plain HTTP to this machine only. Nothing here makes a thread, a
+//! connection or a folder before it is needed; without network nothing of it is made at all.
+
+mod archive;
+mod blobs;
+mod challenge;
+mod credentials;
+mod document;
+mod download;
+mod error;
+mod fetched;
+mod http;
+mod image;
+mod index;
+mod media_type;
+mod meter;
+mod oci_layout;
+mod registry;
+mod runtime;
+mod secret;
+mod settings;
+mod spool;
+mod token;
+mod transfer;
+mod verify;
+
+#[cfg(test)]
+mod server;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::model::digest::{OciDigest, Sha256};
+use crate::model::platform::Platform;
+use crate::model::source::{ArchiveSource, OciSource};
+use crate::progress::Observer;
+
+pub use self::error::Error;
+pub use self::fetched::{Fetched, Provenance};
+pub use self::image::{Image, Layer, LayerKind};
+pub use self::settings::{Network, Settings};
+
+/// Fetches from every kind of source that is not a local folder; one for a run.
+///
+/// ```
+/// use pyro::fetch::{Error, Fetcher, Network, Settings};
+/// use pyro::model::source::ArchiveSource;
+/// use pyro::progress::Silent;
+///
+/// let settings = Settings { network: Network::Forbidden, ..Settings::default() };
+/// let fetcher = Fetcher::new(settings, "/srv/store/downloads/1000".into(), &Silent);
+/// let source = ArchiveSource {
+///     locations: vec!["https://example.org/debian-12.tar.zst".into()],
+///     sha256: None,
+///     strip_components: 0,
+/// };
+/// let error = fetcher.archive_pin("debian:12", &source, "/".as_ref()).unwrap_err();
+/// assert!(matches!(error, Error::Offline { .. }));
+/// ```
+pub struct Fetcher<'a> {
+    settings: Arc<Settings>,
+    downloads: PathBuf,
+    observer: &'a dyn Observer,
+    web: http::Web,
+    sessions: registry::Sessions,
+}
+
+impl<'a> Fetcher<'a> {
+    /// Takes what the user allows and the account's folder for downloads, which is made when the first one begins
+    /// (mode 0700; the folder around it must exist). Nothing is started or read.
+    #[must_use]
+    pub fn new(settings: Settings, downloads: PathBuf, observer: &'a dyn Observer) -> Self {
+        let settings = Arc::new(settings);
+        Self {
+            web: http::Web::new(Arc::clone(&settings)),
+            settings,
+            downloads,
+            observer,
+            sessions: registry::Sessions::default(),
+        }
+    }
+
+    /// Opens an archive at the first of its locations that has it; `base` is the folder of the declaration.
+    ///
+    /// Without a pin, a local file is read as it is and its digest known at the end; a URL is first downloaded whole.
+    ///
+    /// # Errors
+    /// The last location's error, or the first that no other location can put right; also when `pin` is not the
+    /// digest that the declaration insists on.
+    pub fn archive(
+        &self,
+        environment: &str,
+        source: &ArchiveSource,
+        base: &Path,
+        pin: Option<(Sha256, u64)>,
+    ) -> Result<Fetched<'_>, Error> {
+        archive::open(self, environment, source, base, pin)
+    }
+
+    /// Digest and size of an archive: a local file is hashed, a URL downloaded into the spool, where the
+    /// [`Fetcher::archive`] that follows finds it.
+    ///
+    /// # Errors
+    /// As for [`Fetcher::archive`]; also when the bytes are not those that the declaration insists on.
+    pub fn archive_pin(
+        &self,
+        environment: &str,
+        source: &ArchiveSource,
+        base: &Path,
+    ) -> Result<(Sha256, u64), Error> {
+        archive::pin(self, environment, source, base)
+    }
+
+    /// Resolves an image or artifact to the manifest of one platform; with a pin, to exactly that manifest.
+    ///
+    /// # Errors
+    /// When it is absent (also for this platform), cannot be had, or is not what its digest or its index says.
+    pub fn image(
+        &self,
+        source: &OciSource,
+        base: &Path,
+        platform: &Platform,
+        pinned: Option<&OciDigest>,
+    ) -> Result<Image, Error> {
+        image::resolve(self, source, base, platform, pinned)
+    }
+
+    /// The platforms that a source offers, in its order; empty when it names none and so is for all.
+    ///
+    /// # Errors
+    /// As for [`Fetcher::image`].
+    pub fn offered_platforms(
+        &self,
+        source: &OciSource,
+        base: &Path,
+    ) -> Result<Vec<Platform>, Error> {
+        image::offered_platforms(self, source, base)
+    }
+
+    /// Opens layer `n` of an image; read it to its end before the next one is opened.
+    ///
+    /// # Errors
+    /// When there is no such layer, or its bytes cannot be had.
+    pub fn layer(&self, environment: &str, image: &Image, n: usize) -> Result<Fetched<'_>, Error> {
+        let Some(layer) = image.layers().get(n) else {
+            let why = format!("it has {} layers, and no layer {n}", image.layers().len());
+            return Err(Error::absent(image.source(), why));
+        };
+        let blobs = blobs::Blobs::open(self, image.place())?;
+        let source = image.source().to_owned();
+        blobs.layer(environment, layer.digest(), layer.size(), source)
+    }
+}
+
+impl std::fmt::Debug for Fetcher<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fetcher")
+            .field("downloads", &self.downloads)
+            .finish_non_exhaustive()
+    }
+}

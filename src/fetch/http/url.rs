@@ -1,0 +1,154 @@
+//! A URL for HTTP: without credentials in it, and without its query when shown after a redirect.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::super::secret::Secret;
+
+/// An `http` or `https` URL; what stood before the `@` is kept apart.
+#[derive(Clone, PartialEq, Eq)]
+pub(in crate::fetch) struct Url {
+    url: reqwest::Url,
+    login: Option<Secret>,
+    shown: String,
+}
+
+impl Url {
+    /// Parses a declared URL; `None` when it is none, or of another scheme.
+    pub(in crate::fetch) fn parse(text: &str) -> Option<Self> {
+        let url = reqwest::Url::parse(text).ok()?;
+        Self::of(url, |url| url.as_str().to_owned())
+    }
+
+    /// Resolves a redirect: its query may hold a signature, so it is not shown.
+    pub(super) fn join(&self, location: &str) -> Option<Self> {
+        let mut joined = self.url.join(location).ok()?;
+        // A redirect is no place to learn credentials from.
+        joined.set_username("").ok()?;
+        joined.set_password(None).ok()?;
+        Self::of(joined, |url| {
+            let mut bare = url.clone();
+            bare.set_query(None);
+            bare.to_string()
+        })
+    }
+
+    fn of(mut url: reqwest::Url, show: impl Fn(&reqwest::Url) -> String) -> Option<Self> {
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return None;
+        }
+        let login = match (url.username(), url.password()) {
+            ("", None) => None,
+            (user, password) => Some(Secret::basic(
+                &decoded(user),
+                &Secret::new(decoded(password.unwrap_or_default())),
+            )),
+        };
+        url.set_username("").ok()?;
+        url.set_password(None).ok()?;
+        url.set_fragment(None);
+        let shown = show(&url);
+        Some(Self { url, login, shown })
+    }
+
+    /// The `Authorization` that stood in the URL.
+    pub(in crate::fetch) fn login(&self) -> Option<&Secret> {
+        self.login.as_ref()
+    }
+
+    pub(in crate::fetch) fn is_https(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
+    /// Scheme, host and port.
+    pub(in crate::fetch) fn origin(&self) -> (&str, &str, Option<u16>) {
+        (
+            self.url.scheme(),
+            self.url.host_str().unwrap_or_default(),
+            self.url.port_or_known_default(),
+        )
+    }
+
+    /// Host and, where it is not the scheme's own, port.
+    pub(in crate::fetch) fn authority(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        match self.url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+
+    /// Whether the host is this machine.
+    pub(in crate::fetch) fn is_loopback(&self) -> bool {
+        let host = self.url.host_str().unwrap_or_default();
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+
+    /// The same URL with these pairs at the end of its query.
+    pub(in crate::fetch) fn with_query(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.url.query_pairs_mut().extend_pairs(pairs);
+        self
+    }
+
+    pub(super) fn as_reqwest(&self) -> &reqwest::Url {
+        &self.url
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Url({self})")
+    }
+}
+
+/// A user or password as written in a URL, with its percent escapes undone.
+fn decoded(text: &str) -> String {
+    // The query's own decoder, kept from reading `+` and `&` as what they mean there.
+    let pair = format!("x={}", text.replace('+', "%2B").replace('&', "%26"));
+    let mut url = reqwest::Url::parse("http://x/").ok();
+    if let Some(url) = &mut url {
+        url.set_query(Some(&pair));
+    }
+    url.and_then(|url| Some(url.query_pairs().next()?.1.into_owned()))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_kept_but_never_shown() {
+        let url = Url::parse("https://us%40er:p+%26w@example.org:8443/a?b=c#d").unwrap();
+        assert_eq!(url.to_string(), "https://example.org:8443/a?b=c");
+        assert_eq!(format!("{url:?}"), "Url(https://example.org:8443/a?b=c)");
+        let expected = Secret::basic("us@er", &Secret::new("p+&w"));
+        assert_eq!(url.login(), Some(&expected));
+        assert_eq!(url.authority(), "example.org:8443");
+    }
+
+    #[test]
+    fn a_redirects_query_is_sent_but_not_shown() {
+        let url = Url::parse("https://example.org/a").unwrap();
+        let next = url.join("//u:p@cdn.example/x?signature=s").unwrap();
+        assert_eq!(next.to_string(), "https://cdn.example/x");
+        assert_eq!(next.as_reqwest().query(), Some("signature=s"));
+        assert_eq!(next.login(), None);
+        assert!(url.join("ftp://example.org/").is_none());
+    }
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        let loopback = |text| Url::parse(text).unwrap().is_loopback();
+        assert!(loopback("http://localhost:1/") && loopback("http://127.9.0.1/"));
+        assert!(loopback("http://[::1]:5000/"));
+        assert!(!loopback("http://localhost.example/") && !loopback("http://10.0.0.1/"));
+    }
+}

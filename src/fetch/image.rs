@@ -1,0 +1,324 @@
+//! An image or artifact of one platform: its manifest, checked, and its layers as things to unpack.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::model::digest::OciDigest;
+use crate::model::path::EntryPath;
+use crate::model::platform::Platform;
+use crate::model::source::OciSource;
+
+use super::Fetcher;
+use super::blobs::{Blobs, Place};
+use super::document::{Config, Descriptor, Document, Manifest};
+use super::error::Error;
+use super::index;
+use super::media_type::{self, LayerType};
+
+const TITLE: &str = "org.opencontainers.image.title";
+
+/// What the bytes of a layer are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LayerKind {
+    /// A tar, plain or compressed.
+    Tar,
+    /// One file.
+    Blob {
+        /// Its path.
+        title: EntryPath,
+    },
+}
+
+/// One layer of an [`Image`].
+///
+/// ```
+/// # fn show(layer: &pyro::fetch::Layer) {
+/// println!("{} ({} bytes): {:?}", layer.digest(), layer.size(), layer.kind());
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    digest: OciDigest,
+    size: u64,
+    kind: LayerKind,
+    title: Option<EntryPath>,
+    diff_id: Option<OciDigest>,
+}
+
+impl Layer {
+    /// Digest of the bytes as they are served.
+    #[must_use]
+    pub const fn digest(&self) -> OciDigest {
+        self.digest
+    }
+
+    /// Their number.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// What to do with them.
+    #[must_use]
+    pub const fn kind(&self) -> &LayerKind {
+        &self.kind
+    }
+
+    /// The file name that the author gave the layer, also one whose media type is a tar.
+    ///
+    /// ORAS gives a plain file the media type of an uncompressed tar when its author names none.
+    #[must_use]
+    pub const fn title(&self) -> Option<&EntryPath> {
+        self.title.as_ref()
+    }
+
+    /// Digest of the uncompressed tar, where the image's config has it.
+    #[must_use]
+    pub const fn diff_id(&self) -> Option<OciDigest> {
+        self.diff_id
+    }
+
+    fn new(name: &str, descriptor: &Descriptor, diff_id: Option<OciDigest>) -> Result<Self, Error> {
+        let what = || format!("layer {} of {name}", descriptor.digest);
+        let stated = descriptor.media_type.escape_default();
+        let layer_type = media_type::layer(&descriptor.media_type);
+        let title = descriptor.annotation(TITLE);
+        let kind = match (layer_type, title) {
+            _ if descriptor.has_urls() || layer_type == LayerType::Foreign => {
+                let why = format!("its bytes are not in the registry (media type `{stated}`)");
+                return Err(Error::unsupported(what(), why));
+            }
+            (LayerType::Tar, _) => LayerKind::Tar,
+            (_, Some(title)) => LayerKind::Blob {
+                title: EntryPath::new(title.as_bytes()).map_err(|error| {
+                    Error::integrity(what(), "a title that is a relative path", error.to_string())
+                })?,
+            },
+            (_, None) => {
+                let why = format!("its media type `{stated}` is no tar, and it has no `{TITLE}`");
+                return Err(Error::unsupported(what(), why));
+            }
+        };
+        Ok(Self {
+            digest: descriptor.digest,
+            size: descriptor.size,
+            kind,
+            title: title.and_then(|title| EntryPath::new(title.as_bytes()).ok()),
+            diff_id,
+        })
+    }
+}
+
+/// A platform's manifest that was read and found to be what its digest, and the index's, say.
+///
+/// ```
+/// # fn show(image: &pyro::fetch::Image) {
+/// println!("{}: {} layers", image.source(), image.layers().len());
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    digest: OciDigest,
+    layers: Vec<Layer>,
+    source: String,
+    place: Place,
+}
+
+impl Image {
+    /// Digest of the platform's manifest; never that of an index.
+    #[must_use]
+    pub const fn digest(&self) -> OciDigest {
+        self.digest
+    }
+
+    /// The layers, base first.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// `oci://REGISTRY/REPOSITORY@DIGEST` or `oci-layout:FOLDER@DIGEST`.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub(super) const fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
+/// A manifest with its config.
+struct Loaded {
+    digest: OciDigest,
+    manifest: Manifest,
+    config: Config,
+}
+
+impl Loaded {
+    fn by_digest(blobs: &Blobs<'_>, digest: OciDigest, size: Option<u64>) -> Result<Self, Error> {
+        let name = blobs.name(&digest);
+        match Document::parse(&name, &blobs.manifest(&digest, size)?)? {
+            Document::Manifest(manifest) => Self::new(blobs, digest, manifest),
+            Document::Index(_) => Err(Error::integrity(
+                name,
+                "the manifest of one platform",
+                "an index",
+            )),
+        }
+    }
+
+    fn new(blobs: &Blobs<'_>, digest: OciDigest, manifest: Manifest) -> Result<Self, Error> {
+        let name = format!("the config of {}", blobs.name(&digest));
+        let config = Config::parse(&name, &blobs.config(&manifest.config)?)?;
+        Ok(Self {
+            digest,
+            manifest,
+            config,
+        })
+    }
+
+    /// Whether the config names this platform, or none.
+    fn fits(&self, wanted: &Platform) -> bool {
+        let stated = self.config.platform();
+        match stated.platform() {
+            Some(platform) => index::rank(wanted, &platform).is_some(),
+            None => stated.text().is_none(),
+        }
+    }
+
+    fn layers(&self, name: &str) -> Result<Vec<Layer>, Error> {
+        let descriptors = &self.manifest.layers;
+        let diff_ids = self.config.diff_ids();
+        if let Some(ids) = diff_ids.filter(|ids| ids.len() != descriptors.len()) {
+            return Err(Error::integrity(
+                name,
+                format!(
+                    "{} diff_ids in its config, one for each layer",
+                    descriptors.len()
+                ),
+                format!("{}", ids.len()),
+            ));
+        }
+        let mut titles = BTreeSet::new();
+        let mut layers = Vec::with_capacity(descriptors.len());
+        for (n, descriptor) in descriptors.iter().enumerate() {
+            let diff_id = diff_ids.and_then(|ids| ids.get(n).copied());
+            let layer = Layer::new(name, descriptor, diff_id)?;
+            if let LayerKind::Blob { title } = &layer.kind
+                && !titles.insert(title.clone())
+            {
+                let found = format!("two layers with the title {title}");
+                return Err(Error::integrity(name, "one file for each title", found));
+            }
+            layers.push(layer);
+        }
+        Ok(layers)
+    }
+}
+
+/// Resolves a source to the image of one platform.
+pub(super) fn resolve(
+    fetcher: &Fetcher<'_>,
+    source: &OciSource,
+    base: &Path,
+    platform: &Platform,
+    pinned: Option<&OciDigest>,
+) -> Result<Image, Error> {
+    let place = Place::of(source, base);
+    let blobs = Blobs::open(fetcher, &place)?;
+    let loaded = match pinned {
+        Some(digest) => Loaded::by_digest(&blobs, *digest, None)?,
+        None => find(&blobs, source, platform)?,
+    };
+    let name = blobs.name(&loaded.digest);
+    Ok(Image {
+        digest: loaded.digest,
+        layers: loaded.layers(&name)?,
+        source: name,
+        place,
+    })
+}
+
+fn find(blobs: &Blobs<'_>, source: &OciSource, platform: &Platform) -> Result<Loaded, Error> {
+    let what = source.to_string();
+    let root = blobs.root(source)?;
+    let absent = |offered: &[String]| {
+        let offered = if offered.is_empty() {
+            "nothing".to_owned()
+        } else {
+            offered.join(", ")
+        };
+        let why = format!("it has no {platform}, it offers {offered}");
+        Err(Error::absent(what.as_str(), why))
+    };
+    let index = match (root.document, root.digest) {
+        (Document::Index(index), _) => index,
+        (Document::Manifest(manifest), Some(digest)) => {
+            let loaded = Loaded::new(blobs, digest, manifest)?;
+            if loaded.fits(platform) {
+                return Ok(loaded);
+            }
+            return absent(&shown(&loaded));
+        }
+        (Document::Manifest(_), None) => return absent(&[]),
+    };
+    let offers = index::offers(blobs, &what, &index)?;
+    if let Some(offer) = index::select(&offers, platform) {
+        return Loaded::by_digest(blobs, offer.digest, Some(offer.size));
+    }
+    let mut offered = Vec::new();
+    for offer in &offers {
+        if let Some(text) = offer.platform().and_then(|stated| stated.text()) {
+            offered.push(text.escape_default().to_string());
+            continue;
+        }
+        let loaded = Loaded::by_digest(blobs, offer.digest, Some(offer.size))?;
+        if loaded.fits(platform) {
+            return Ok(loaded);
+        }
+        offered.extend(shown(&loaded));
+    }
+    absent(&offered)
+}
+
+/// The platform that a config names.
+fn shown(loaded: &Loaded) -> Vec<String> {
+    let stated = loaded.config.platform().text();
+    stated
+        .iter()
+        .map(|text| text.escape_default().to_string())
+        .collect()
+}
+
+/// The platforms that a source has, in its order; one that names none is for all and left out.
+pub(super) fn offered_platforms(
+    fetcher: &Fetcher<'_>,
+    source: &OciSource,
+    base: &Path,
+) -> Result<Vec<Platform>, Error> {
+    let blobs = Blobs::open(fetcher, &Place::of(source, base))?;
+    let root = blobs.root(source)?;
+    let mut found = Vec::new();
+    match (root.document, root.digest) {
+        (Document::Index(index), _) => {
+            for offer in index::offers(&blobs, &source.to_string(), &index)? {
+                found.extend(match offer.platform() {
+                    Some(stated) if stated.text().is_some() => stated.platform(),
+                    _ => Loaded::by_digest(&blobs, offer.digest, Some(offer.size))?
+                        .config
+                        .platform()
+                        .platform(),
+                });
+            }
+        }
+        (Document::Manifest(manifest), Some(digest)) => {
+            let loaded = Loaded::new(&blobs, digest, manifest)?;
+            found.extend(loaded.config.platform().platform());
+        }
+        (Document::Manifest(_), None) => {}
+    }
+    let mut seen = BTreeSet::new();
+    found.retain(|platform| seen.insert(platform.clone()));
+    Ok(found)
+}

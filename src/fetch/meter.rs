@@ -1,0 +1,79 @@
+//! Says how far a transfer is: at most ten times a second, and at its end.
+
+use std::time::{Duration, Instant};
+
+use crate::progress::{Event, Observer};
+
+const PAUSE: Duration = Duration::from_millis(100);
+/// Below this, reading a local file is not worth a line.
+const LOCAL_QUIET: u64 = 64 << 20;
+
+/// Counts the bytes that a reader got.
+pub(super) struct Meter<'a> {
+    observer: &'a dyn Observer,
+    environment: String,
+    what: String,
+    done: u64,
+    total: Option<u64>,
+    last: Instant,
+    quiet: bool,
+}
+
+impl<'a> Meter<'a> {
+    /// Of bytes from elsewhere.
+    pub(super) fn new(
+        observer: &'a dyn Observer,
+        environment: &str,
+        what: &str,
+        total: Option<u64>,
+    ) -> Self {
+        Self {
+            observer,
+            environment: environment.to_owned(),
+            what: what.to_owned(),
+            done: 0,
+            total,
+            last: Instant::now(),
+            quiet: false,
+        }
+    }
+
+    /// Of a file on this machine: silent unless it is large.
+    pub(super) fn of_file(
+        observer: &'a dyn Observer,
+        environment: &str,
+        what: &str,
+        size: u64,
+    ) -> Self {
+        Self {
+            quiet: size < LOCAL_QUIET,
+            ..Self::new(observer, environment, what, Some(size))
+        }
+    }
+
+    /// More bytes went by.
+    pub(super) fn advance(&mut self, bytes: u64) {
+        self.done += bytes;
+        if self.last.elapsed() >= PAUSE && self.total != Some(self.done) {
+            self.last = Instant::now();
+            self.tell();
+        }
+    }
+
+    /// All went by: what came is what there is.
+    pub(super) fn end(&mut self) {
+        self.total = Some(self.done);
+        self.tell();
+    }
+
+    fn tell(&self) {
+        if !self.quiet {
+            self.observer.event(Event::Transfer {
+                environment: &self.environment,
+                what: &self.what,
+                done: self.done,
+                total: self.total,
+            });
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! How far fetching may go: what the configuration and the flags say, as plain values.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Whether the network may be used at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Network {
+    /// Where it is needed.
+    #[default]
+    Allowed,
+    /// Never: the client refuses to be built.
+    Forbidden,
+}
+
+/// What the user's configuration says about fetching; a repository has no say in any of it.
+///
+/// ```
+/// use pyro::fetch::{Network, Settings};
+/// let settings = Settings { network: Network::Forbidden, ..Settings::default() };
+/// assert_eq!(settings.max_manifest, 4 << 20);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whether the network may be used.
+    pub network: Network,
+    /// Hosts (`host` or `host:port`, as in a reference) that may be spoken to without TLS.
+    pub insecure_hosts: BTreeSet<String>,
+    /// Registry -> token servers (`host` or `host:port`) that may see the registry's credentials.
+    pub token_realms: BTreeMap<String, Vec<String>>,
+    /// The `config.json` with registry logins; a missing file has none.
+    pub docker_config: Option<PathBuf>,
+    /// What servers see as the client's name.
+    pub user_agent: String,
+    /// Longest manifest, index or image config in bytes.
+    pub max_manifest: u64,
+    /// How long a connection, TLS included, may take to stand.
+    pub connect_timeout: Duration,
+    /// How long a server may be silent.
+    pub read_timeout: Duration,
+    /// How long to wait for another process that downloads the same bytes.
+    pub lock_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            network: Network::default(),
+            insecure_hosts: BTreeSet::new(),
+            token_realms: BTreeMap::new(),
+            docker_config: None,
+            user_agent: concat!("pyro/", env!("CARGO_PKG_VERSION")).to_owned(),
+            max_manifest: 4 << 20,
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(60),
+            lock_timeout: Duration::from_secs(600),
+        }
+    }
+}

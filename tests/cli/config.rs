@@ -1,0 +1,134 @@
+//! `pyro config`: values and where they came from.
+
+use serde_json::{Value, json};
+
+use crate::support::Sandbox;
+
+fn setting(document: &Value, name: &str) -> Value {
+    let settings = document["settings"].as_array().unwrap();
+    let found = settings.iter().find(|setting| setting["name"] == name);
+    found
+        .unwrap_or_else(|| panic!("no {name} in {document:#}"))
+        .clone()
+}
+
+#[test]
+fn every_setting_tells_its_origin() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "pyro.toml",
+        "[store]\nlock-timeout = \"90s\"\n[registry.\"localhost:5000\"]\ninsecure = true\n",
+    );
+    let ended = sandbox
+        .pyro(["config"])
+        .env("PYRO_CONFIG", "pyro.toml")
+        .env("PYRO_JOBS", "3")
+        .env("PYRO_PLATFORM", "linux/arm64")
+        .run();
+    insta::assert_snapshot!(ended, @r#"
+    exit code 0
+    ----- stdout
+    SETTING  VALUE  FROM
+    check  quick  default
+    docker-config  [HOME]/.docker/config.json  default
+    file  -  default
+    jobs  3  PYRO_JOBS
+    lock  update  default
+    offline  false  default
+    platform  linux/arm64  PYRO_PLATFORM
+    profile  -  default
+    registry."localhost:5000".insecure  true  [WORK]/pyro.toml
+    registry."localhost:5000".token-realms  -  default
+    runtime-bundle-dir  [WORK]  default
+    store.lock-timeout  90s  [WORK]/pyro.toml
+    store.path  [STORE]  PYRO_STORE
+    "#);
+}
+
+#[test]
+fn a_flag_wins_over_its_variable() {
+    let sandbox = Sandbox::new();
+    let ended = sandbox
+        .pyro(["config", "--store", "mine", "--json"])
+        .run()
+        .code(0);
+    let document = ended.document(&sandbox);
+    let store = sandbox.work().join("mine");
+    let expected =
+        json!({"name": "store.path", "value": store, "origin": "flag", "origin_name": "--store"});
+    assert_eq!(setting(&document, "store.path"), expected);
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn a_relative_store_counts_from_the_current_folder() {
+    let sandbox = Sandbox::new();
+    let ended = sandbox
+        .pyro(["config", "--json"])
+        .cwd(sandbox.path("tmp"))
+        .env("PYRO_STORE", "./s")
+        .run();
+    let store = setting(&ended.document(&sandbox), "store.path");
+    assert_eq!(store["value"], json!(sandbox.path("tmp/s")));
+}
+
+#[test]
+fn the_default_store_is_in_the_data_folder() {
+    let sandbox = Sandbox::new();
+    let ended = sandbox
+        .pyro(["config", "--json"])
+        .without_env("PYRO_STORE")
+        .run();
+    let store = setting(&ended.document(&sandbox), "store.path");
+    assert_eq!(
+        store["value"],
+        json!(sandbox.path("home/.local/share/pyro"))
+    );
+    assert_eq!(store["origin"], "default");
+}
+
+#[test]
+fn an_unknown_key_is_shown_in_its_line() {
+    let sandbox = Sandbox::new();
+    sandbox.write("pyro.toml", "# mine\n[store]\nlock-timout = \"90s\"\n");
+    let run = |args: &[&str]| sandbox.pyro(args).env("PYRO_CONFIG", "pyro.toml").run();
+    insta::assert_snapshot!(run(&["config"]), @r#"
+    exit code 78
+    ----- stderr
+    error: unknown field `lock-timout`, expected `path` or `lock-timeout`
+     --> [WORK]/pyro.toml:3:1
+      |
+    3 | lock-timout = "90s"
+      | ^^^^^^^^^^^
+    hint: `pyro schema config` prints what the file may say
+    "#);
+    let ended = run(&["config", "--json"]).code(78);
+    let error = &ended.document(&sandbox)["error"];
+    assert_eq!((&error["line"], &error["column"]), (&json!(3), &json!(1)));
+    assert_eq!(error["kind"], "configuration");
+}
+
+#[test]
+fn a_bad_variable_is_named() {
+    let sandbox = Sandbox::new();
+    insta::assert_snapshot!(sandbox.pyro(["config"]).env("PYRO_LOCK_TIMEOUT", "soon").run(), @"
+    exit code 78
+    ----- stderr
+    error: PYRO_LOCK_TIMEOUT is `soon`: `soon` is not a duration: expected a number and s, m, h or d, such as 90s, 10m or 14d
+    ");
+    insta::assert_snapshot!(sandbox.pyro(["config"]).env("PYRO_JSON", "perhaps").run(), @"
+    exit code 78
+    ----- stderr
+    error: PYRO_JSON is `perhaps`: expected 1, true, 0 or false
+    ");
+}
+
+#[test]
+fn a_config_file_that_was_named_must_be_there() {
+    let sandbox = Sandbox::new();
+    insta::assert_snapshot!(sandbox.pyro(["config"]).env("PYRO_CONFIG", "none.toml").run(), @"
+    exit code 78
+    ----- stderr
+    error: PYRO_CONFIG names a file that does not exist: [WORK]/none.toml
+    ");
+}
