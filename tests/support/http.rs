@@ -59,17 +59,18 @@ impl Request {
     pub fn send(&self, server: SocketAddr) -> io::Result<Response> {
         let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        let mut head = format!("{} {} HTTP/1.0\r\n", self.method, self.target);
+        let mut head = Vec::new();
+        write!(head, "{} {} HTTP/1.0\r\n", self.method, self.target)?;
         if self.header("host").is_none() {
-            head += &format!("host: {server}\r\n");
+            write!(head, "host: {server}\r\n")?;
         }
         for (name, value) in &self.headers {
             if name != "connection" && name != "content-length" {
-                head += &format!("{name}: {value}\r\n");
+                write!(head, "{name}: {value}\r\n")?;
             }
         }
-        head += &format!("content-length: {}\r\n\r\n", self.body.len());
-        stream.write_all(head.as_bytes())?;
+        write!(head, "content-length: {}\r\n\r\n", self.body.len())?;
+        stream.write_all(&head)?;
         stream.write_all(&self.body)?;
         let mut reader = BufReader::new(stream);
         let first = line(&mut reader)?;
@@ -109,16 +110,18 @@ impl Response {
 
     /// Writes the head, with the length of the whole body unless a header says otherwise, and `bytes` of the body.
     pub fn write(&self, method: &str, bytes: usize, stream: &mut TcpStream) -> io::Result<()> {
-        let mut head = format!("HTTP/1.1 {} Answer\r\nconnection: close\r\n", self.status);
+        let mut head = Vec::new();
+        write!(head, "HTTP/1.1 {} Answer\r\nconnection: close\r\n", self.status)?;
         if self.header("content-length").is_none() {
-            head += &format!("content-length: {}\r\n", self.body.len());
+            write!(head, "content-length: {}\r\n", self.body.len())?;
         }
         for (name, value) in &self.headers {
             if name != "connection" {
-                head += &format!("{name}: {value}\r\n");
+                write!(head, "{name}: {value}\r\n")?;
             }
         }
-        stream.write_all((head + "\r\n").as_bytes())?;
+        head.extend_from_slice(b"\r\n");
+        stream.write_all(&head)?;
         if method != "HEAD" {
             stream.write_all(&self.body[..bytes.min(self.body.len())])?;
         }

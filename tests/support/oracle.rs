@@ -7,13 +7,20 @@ use std::path::Path;
 use std::process::Command;
 
 use super::images::layout::Layout;
+use super::open_up;
 
 /// What a manifest promises of one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     Directory,
-    Symlink { target: Vec<u8> },
-    File { executable: bool, size: u64, hash: blake3::Hash },
+    Symlink {
+        target: Vec<u8>,
+    },
+    File {
+        executable: bool,
+        size: u64,
+        hash: blake3::Hash,
+    },
     /// Device, fifo or socket.
     Special,
 }
@@ -23,7 +30,9 @@ pub type Tree = BTreeMap<Vec<u8>, Seen>;
 
 /// The tree below a folder, which itself is not in it.
 pub fn tree_of(folder: &Path) -> Tree {
-    let below = walkdir::WalkDir::new(folder).min_depth(1).follow_links(false);
+    let below = walkdir::WalkDir::new(folder)
+        .min_depth(1)
+        .follow_links(false);
     below
         .into_iter()
         .map(|entry| {
@@ -67,18 +76,8 @@ pub fn umoci(layout: &Layout, tag: &str) -> Tree {
         .expect("umoci is installed");
     assert!(unpacked.status.success(), "umoci: {unpacked:?}");
     let tree = tree_of(&bundle.join("rootfs"));
-    make_removable(temp.path());
+    open_up(temp.path());
     tree
-}
-
-/// Gives the owner back the right to write to every folder, so that a tree can be removed.
-pub fn make_removable(folder: &Path) {
-    for entry in walkdir::WalkDir::new(folder).into_iter().flatten() {
-        if entry.file_type().is_dir() {
-            let mode = std::fs::Permissions::from_mode(0o700);
-            let _removing_says_it = fs_err::set_permissions(entry.path(), mode);
-        }
-    }
 }
 
 /// What two trees do not agree on, for a reader; empty where they are equal.

@@ -142,7 +142,10 @@ impl Registry {
         let answer = Request::new("GET", &format!("/v2/{repository}/manifests/{which}"))
             .with("accept", "application/vnd.oci.image.manifest.v1+json")
             .with("accept", "application/vnd.oci.image.index.v1+json")
-            .with("accept", "application/vnd.docker.distribution.manifest.v2+json")
+            .with(
+                "accept",
+                "application/vnd.docker.distribution.manifest.v2+json",
+            )
             .with(
                 "accept",
                 "application/vnd.docker.distribution.manifest.list.v2+json",

@@ -1,186 +1,184 @@
-//! One user's world: a home, a folder with `envs.toml`, a store, and the built program without anybody's settings.
+//! A sandbox with a declaration, logins and a store that it may share with another; and what must always hold in it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use super::oracle::make_removable;
 use super::registry::Login;
+use super::{Ended, Sandbox};
 
-/// The world; all of it is gone when dropped.
+/// One user's world; all of it is gone when dropped.
 pub struct Scene {
-    temp: TempDir,
+    sandbox: Sandbox,
     store: PathBuf,
-}
-
-/// How a command ended.
-#[derive(Debug)]
-pub struct Ended {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
 }
 
 impl Scene {
     /// An empty world.
     pub fn new() -> Self {
-        let temp = tempfile::tempdir().unwrap();
-        for folder in ["home", "project", "docker"] {
-            fs_err::create_dir(temp.path().join(folder)).unwrap();
-        }
-        let store = temp.path().join("store");
-        Self { temp, store }
+        let sandbox = Sandbox::new();
+        let store = sandbox.store();
+        Self { sandbox, store }
     }
 
     /// An empty world that uses the store of another.
     pub fn beside(other: &Self) -> Self {
         Self {
+            sandbox: Sandbox::new(),
             store: other.store.clone(),
-            ..Self::new()
         }
+    }
+
+    /// A world with this declaration.
+    pub fn declaring(envs: &str) -> Self {
+        let scene = Self::new();
+        scene.declare(envs);
+        scene
     }
 
     pub fn store(&self) -> &Path {
         &self.store
     }
 
-    /// The folder with the declaration, where commands run.
-    pub fn project(&self) -> PathBuf {
-        self.temp.path().join("project")
-    }
-
-    /// A path in this world that is nobody's yet.
+    /// A path in this world.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.temp.path().join(name)
+        self.sandbox.path(name)
     }
 
     /// Writes `envs.toml`.
-    pub fn declare(&self, text: &str) -> &Self {
-        fs_err::write(self.project().join("envs.toml"), text).unwrap();
-        self
+    pub fn declare(&self, envs: &str) {
+        self.sandbox.write("envs.toml", envs);
     }
 
     /// Writes the user's configuration.
-    pub fn configure(&self, text: &str) -> &Self {
-        let folder = self.path("home").join(".config/pyro");
-        fs_err::create_dir_all(&folder).unwrap();
-        fs_err::write(folder.join("config.toml"), text).unwrap();
-        self
+    pub fn configure(&self, text: &str) {
+        self.sandbox.write("../home/.config/pyro/config.toml", text);
     }
 
     /// Writes a login for a registry, as `docker login` does.
-    pub fn log_in(&self, registry: &str, login: &Login) -> &Self {
+    pub fn log_in(&self, registry: &str, login: &Login) {
         let auths = json!({"auths": {registry: {"auth": login.base64()}}});
-        fs_err::write(self.path("docker").join("config.json"), auths.to_string()).unwrap();
-        self
+        self.sandbox
+            .write("../docker/config.json", &auths.to_string());
     }
 
     /// The text of the lock.
     pub fn lock(&self) -> String {
-        fs_err::read_to_string(self.project().join("envs.lock")).unwrap()
+        fs_err::read_to_string(self.sandbox.work().join("envs.lock")).unwrap()
     }
 
-    /// The program, with these arguments, in this world.
-    pub fn command(&self, arguments: &[&str]) -> Command {
-        self.command_by(&[], arguments)
+    /// Runs pyro to its end.
+    pub fn run(&self, words: &[&str]) -> Ended {
+        let pyro = self.sandbox.pyro(words).env("PYRO_STORE", &self.store);
+        pyro.env("DOCKER_CONFIG", self.path("docker")).run()
     }
 
-    /// The same, run by another program such as strace.
-    pub fn command_by(&self, runner: &[&str], arguments: &[&str]) -> Command {
-        let mut words = runner.to_vec();
-        words.push(env!("CARGO_BIN_EXE_pyro"));
-        words.extend(arguments);
-        let mut command = Command::new(words[0]);
+    /// pyro, started by another program such as strace (or by none), in this world.
+    pub fn command(&self, runner: &[&OsStr], words: &[&str]) -> Command {
+        let pyro = self.sandbox.pyro(words).env("PYRO_STORE", &self.store);
+        let pyro = pyro.env("DOCKER_CONFIG", self.path("docker")).command;
+        let Some((program, before)) = runner.split_first() else {
+            return pyro;
+        };
+        let mut command = Command::new(program);
         command
-            .args(&words[1..])
-            .current_dir(self.project())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.path("home"))
-            .env("DOCKER_CONFIG", self.path("docker"))
-            .env("PYRO_STORE", &self.store)
-            .env("TMPDIR", self.temp.path())
-            .stdin(Stdio::null());
+            .args(before)
+            .arg(pyro.get_program())
+            .args(words)
+            .env_clear();
+        command.current_dir(self.sandbox.work());
+        for (name, value) in pyro.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
         command
     }
 
-    /// Runs the program to its end.
-    pub fn run(&self, arguments: &[&str]) -> Ended {
-        Ended::of(self.command(arguments).output().unwrap())
+    /// Runs pyro, which must succeed, and gives its one JSON document, which must fit its schema.
+    #[track_caller]
+    pub fn json(&self, words: &[&str]) -> Value {
+        let ended = self.run(&[words, &["--json"]].concat()).code(0);
+        ended.document(&self.sandbox)
     }
 
-    /// Runs the program, which must succeed, and gives its one JSON document.
-    pub fn json(&self, arguments: &[&str]) -> Value {
-        let ended = self.run(&[arguments, &["--json"]].concat());
-        assert_eq!(ended.code, 0, "{arguments:?}: {ended:#?}");
-        ended.document()
+    /// Runs pyro, which must fail with this code, and gives the error of its JSON document as text to look for
+    /// words in.
+    #[track_caller]
+    pub fn error(&self, words: &[&str], code: i32) -> String {
+        let ended = self.run(&[words, &["--json"]].concat()).code(code);
+        let document: Value = serde_json::from_str(&ended.raw_stdout).unwrap();
+        assert_eq!(document["error"]["exit_code"], code, "{ended}");
+        document["error"].to_string()
     }
 
-    /// Realizes the declaration and gives the store path of its only environment.
-    pub fn realize(&self) -> PathBuf {
-        only_path(&self.json(&["realize"]))
+    /// Realizes the declaration and gives what was done for its only environment.
+    #[track_caller]
+    pub fn realize(&self) -> Realized {
+        Realized::only(&self.json(&["realize"]))
     }
 
     /// What must hold at every moment: all store paths are right in every byte, and every profile shows such paths.
     pub fn assert_sound(&self) {
-        if self.store.join("store").exists() {
-            let checker = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checker/check.py");
-            let checked = Command::new("python3").arg(checker).arg("store").arg(&self.store).output();
-            let checked = checked.expect("python3 is installed");
-            assert!(checked.status.success(), "{checked:?}");
-        }
-        let Ok(profiles) = fs_err::read_dir(self.store.join("profiles")) else {
-            return;
-        };
-        for profile in profiles.map(Result::unwrap) {
-            let current = profile.path().join("current");
-            let Ok(shown) = fs_err::read_dir(&current) else {
-                // No generation yet; a link to nothing would be one that was half made.
-                assert!(!current.is_symlink(), "{} leads nowhere", current.display());
-                continue;
-            };
-            for link in shown.map(Result::unwrap).filter(|link| link.path().is_symlink()) {
-                let path = fs_err::canonicalize(link.path()).unwrap();
-                assert!(path.join("environment.json").exists(), "{}", path.display());
-            }
-        }
+        assert_sound(&self.store);
     }
 }
 
-impl Drop for Scene {
-    fn drop(&mut self) {
-        // Store paths are sealed: their folders refuse removal.
-        make_removable(self.temp.path());
-    }
+/// What `realize` did for an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Realized {
+    pub path: PathBuf,
+    pub status: String,
+    pub source: String,
+    pub source_digest: Option<String>,
 }
 
-impl Ended {
-    pub fn of(output: Output) -> Self {
+impl Realized {
+    /// The only environment in what `realize` answered.
+    #[track_caller]
+    pub fn only(document: &Value) -> Self {
+        let environments = document["environments"].as_array().unwrap();
+        assert_eq!(environments.len(), 1, "{document:#}");
+        let text = |key: &str| environments[0][key].as_str().map(str::to_owned);
         Self {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
+            path: text("path").unwrap().into(),
+            status: text("status").unwrap(),
+            source: text("source").unwrap(),
+            source_digest: text("source_digest"),
         }
     }
 
-    /// The one JSON document on stdout.
-    pub fn document(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
-    }
-
-    /// The error of the JSON document, as text to look for words in.
-    pub fn error(&self) -> String {
-        let document = self.document();
-        assert_eq!(document["error"]["exit_code"], self.code, "{self:#?}");
-        document["error"].to_string()
+    /// Its manifest.
+    pub fn manifest(&self) -> Value {
+        let text = fs_err::read(self.path.join("environment.json")).unwrap();
+        serde_json::from_slice(&text).unwrap()
     }
 }
 
-/// The store path of the only environment in what `realize` answered.
-pub fn only_path(document: &Value) -> PathBuf {
-    let environments = document["environments"].as_array().unwrap();
-    assert_eq!(environments.len(), 1, "{document:#}");
-    PathBuf::from(environments[0]["path"].as_str().unwrap())
+/// See [`Scene::assert_sound`]; a store that is not there yet is sound.
+pub fn assert_sound(store: &Path) {
+    if store.join("layout.json").exists() {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checker/check.py");
+        let mut command = Command::new("python3");
+        command.arg(program).arg("store").arg(store);
+        let checked = command.output().expect("python3 is installed");
+        assert!(checked.status.success(), "{checked:?}");
+    }
+    let Ok(profiles) = fs_err::read_dir(store.join("profiles")) else {
+        return;
+    };
+    for profile in profiles.map(Result::unwrap) {
+        let current = profile.path().join("current");
+        let Ok(shown) = fs_err::read_dir(&current) else {
+            assert!(!current.is_symlink(), "{} leads nowhere", current.display());
+            continue;
+        };
+        for link in shown
+            .map(Result::unwrap)
+            .filter(|link| link.path().is_symlink())
+        {
+            let path = fs_err::canonicalize(link.path()).unwrap();
+            assert!(path.join("environment.json").exists(), "{}", path.display());
+        }
+    }
 }

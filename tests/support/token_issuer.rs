@@ -65,14 +65,21 @@ impl TokenIssuer {
 }
 
 fn answer(request: &Request, login: &str, keys: &Keys) -> Response {
-    let query = request.target.split_once('?').map_or("", |(_, query)| query);
+    let query = request
+        .target
+        .split_once('?')
+        .map_or("", |(_, query)| query);
     let known = match request.header("authorization") {
         None => false,
         Some(shown) if shown.strip_prefix("Basic ") == Some(login) => true,
         Some(_) => return Response::new(401, "text/plain", "who are you?"),
     };
-    let scopes = query.split('&').filter_map(|pair| pair.strip_prefix("scope="));
-    let access: Vec<Value> = scopes.filter_map(|scope| granted(&decoded(scope), known)).collect();
+    let scopes = query
+        .split('&')
+        .filter_map(|pair| pair.strip_prefix("scope="));
+    let access: Vec<Value> = scopes
+        .filter_map(|scope| granted(&decoded(scope), known))
+        .collect();
     let token = keys.token(&json!(access));
     Response::new(200, "application/json", json!({"token": token}).to_string())
 }
@@ -91,7 +98,9 @@ fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
-        let pair = after.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
+        let pair = after
+            .get(..2)
+            .and_then(|pair| std::str::from_utf8(pair).ok());
         let byte = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok());
         rest = match (*first, byte) {
             (b'%', Some(byte)) => {
@@ -120,8 +129,17 @@ impl Keys {
     fn make() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let made = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "36500"])
-            .args(["-subj", "/CN=issuer.tests", "-keyout", "key.pem", "-out", "certificate.pem"])
+            .args([
+                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "36500",
+            ])
+            .args([
+                "-subj",
+                "/CN=issuer.tests",
+                "-keyout",
+                "key.pem",
+                "-out",
+                "certificate.pem",
+            ])
             .current_dir(folder.path())
             .output()
             .expect("openssl is installed");
@@ -135,7 +153,10 @@ impl Keys {
 
     /// A signed JSON web token that grants `access` for a quarter of an hour.
     fn token(&self, access: &Value) -> String {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_secs();
         let pem = fs_err::read_to_string(self.path("certificate.pem")).unwrap();
         let der: String = pem.lines().filter(|line| !line.starts_with("--")).collect();
         STANDARD.decode(&der).expect("a certificate in base64");
@@ -155,15 +176,15 @@ fn encoded(value: &Value) -> String {
 }
 
 fn sign(key: &Path, text: &[u8]) -> Vec<u8> {
-    let mut signer = Command::new("openssl")
+    let mut openssl = Command::new("openssl")
         .args(["dgst", "-sha256", "-sign"])
         .arg(key)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    signer.stdin.take().unwrap().write_all(text).unwrap();
-    let signed = signer.wait_with_output().unwrap();
+    openssl.stdin.take().unwrap().write_all(text).unwrap();
+    let signed = openssl.wait_with_output().unwrap();
     assert!(signed.status.success(), "openssl: {signed:?}");
     signed.stdout
 }

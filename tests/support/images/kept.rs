@@ -16,7 +16,10 @@ pub fn kept(name: &str, key: &str, make: impl FnOnce(&Path)) -> PathBuf {
     let folder = all.join(format!("{name}.{}", &hash[..16]));
     if !folder.exists() {
         for old in fs_err::read_dir(all).unwrap().map(Result::unwrap) {
-            let other = old.file_name().to_string_lossy().starts_with(&format!("{name}."));
+            let other = old
+                .file_name()
+                .to_string_lossy()
+                .starts_with(&format!("{name}."));
             if other && old.file_type().unwrap().is_dir() {
                 fs_err::remove_dir_all(old.path()).unwrap();
             }

@@ -80,28 +80,39 @@ impl LayerBuilder {
 
     pub fn directory(&mut self, path: &[u8], mode: u32) {
         let mut header = header(EntryType::Directory, mode, 0);
-        self.tar.append_data(&mut header, name(path), &[][..]).unwrap();
+        self.tar
+            .append_data(&mut header, name(path), &[][..])
+            .unwrap();
     }
 
     pub fn file(&mut self, path: &[u8], mode: u32, content: &[u8]) {
         let mut header = header(EntryType::Regular, mode, content.len());
-        self.tar.append_data(&mut header, name(path), content).unwrap();
+        self.tar
+            .append_data(&mut header, name(path), content)
+            .unwrap();
     }
 
     pub fn symlink(&mut self, path: &[u8], target: &[u8]) {
         let mut header = header(EntryType::Symlink, 0o777, 0);
-        self.tar.append_link(&mut header, name(path), name(target)).unwrap();
+        self.tar
+            .append_link(&mut header, name(path), name(target))
+            .unwrap();
     }
 
     /// A second name for a file of this layer or an earlier one.
     pub fn hard_link(&mut self, path: &[u8], file: &[u8]) {
         let mut header = header(EntryType::Link, 0o644, 0);
-        self.tar.append_link(&mut header, name(path), name(file)).unwrap();
+        self.tar
+            .append_link(&mut header, name(path), name(file))
+            .unwrap();
     }
 
     /// Removes what an earlier layer has there.
     pub fn whiteout(&mut self, path: &[u8]) {
-        let at = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+        let at = path
+            .iter()
+            .rposition(|byte| *byte == b'/')
+            .map_or(0, |slash| slash + 1);
         self.file(&[&path[..at], b".wh.", &path[at..]].concat(), 0o644, b"");
     }
 

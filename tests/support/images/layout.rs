@@ -41,7 +41,11 @@ impl Layout {
     /// Begins one in an empty folder.
     pub fn create(folder: &Path) -> Self {
         fs_err::create_dir_all(folder.join("blobs/sha256")).unwrap();
-        fs_err::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+        fs_err::write(
+            folder.join("oci-layout"),
+            r#"{"imageLayoutVersion":"1.0.0"}"#,
+        )
+        .unwrap();
         let layout = Self::at(folder);
         layout.write_index(&[]);
         layout
@@ -84,7 +88,10 @@ impl Layout {
         );
         let layers: Vec<Value> = layers
             .iter()
-            .map(|layer| self.blob(layer.compression.media_type(), &layer.blob).json())
+            .map(|layer| {
+                self.blob(layer.compression.media_type(), &layer.blob)
+                    .json()
+            })
             .collect();
         let manifest = json!({
             "schemaVersion": 2, "mediaType": MANIFEST, "config": config.json(), "layers": layers,
@@ -98,7 +105,10 @@ impl Layout {
             .iter()
             .map(|(image, more)| {
                 let mut entry = image.json();
-                entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+                entry
+                    .as_object_mut()
+                    .unwrap()
+                    .extend(more.as_object().unwrap().clone());
                 entry
             })
             .collect();
@@ -129,7 +139,8 @@ impl Layout {
         let text = fs_err::read(self.folder.join("index.json")).unwrap();
         let index: Value = serde_json::from_slice(&text).unwrap();
         let manifests = index["manifests"].as_array().unwrap();
-        let named = |entry: &&Value| entry["annotations"]["org.opencontainers.image.ref.name"] == tag;
+        let named =
+            |entry: &&Value| entry["annotations"]["org.opencontainers.image.ref.name"] == tag;
         let entry = manifests.iter().find(named).unwrap();
         entry["digest"].as_str().unwrap().to_owned()
     }

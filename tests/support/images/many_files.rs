@@ -66,7 +66,11 @@ fn changes(base: &Installed) -> LayerBuilder {
     // Single files, here and there; a whole folder; a name that is in no layer.
     let perl = base.folder_named("unicore");
     let perl_base = &perl[..perl.len() - b"/unicore".len()];
-    for module in base.files_below(perl_base).filter(|path| path.ends_with(b".pm")).step_by(7) {
+    for module in base
+        .files_below(perl_base)
+        .filter(|path| path.ends_with(b".pm"))
+        .step_by(7)
+    {
         layer.whiteout(module);
     }
     layer.whiteout(base.folder_named("unicore/To"));

@@ -32,7 +32,9 @@ pub fn installed(names: &[&str]) -> Vec<(String, String)> {
         .expect("dpkg is here");
     // It fails if only one is unknown, and lists the others all the same.
     let text = String::from_utf8(listed.stdout).unwrap();
-    let lines = text.lines().filter_map(|line| line.strip_suffix(" installed"));
+    let lines = text
+        .lines()
+        .filter_map(|line| line.strip_suffix(" installed"));
     lines
         .filter_map(|line| line.split_once(' '))
         .map(|(name, version)| (name.to_owned(), version.to_owned()))
@@ -129,9 +131,10 @@ impl Installed {
     /// The one folder whose path ends in `end`.
     pub fn folder_named(&self, end: &str) -> &[u8] {
         let fits = |path: &[u8]| path.ends_with(format!("/{end}").as_bytes());
-        let mut found = self.nodes.iter().filter(|(path, node)| {
-            fits(path) && matches!(node, Node::Directory { .. })
-        });
+        let mut found = self
+            .nodes
+            .iter()
+            .filter(|(path, node)| fits(path) && matches!(node, Node::Directory { .. }));
         let (path, _) = found.next().unwrap_or_else(|| panic!("no folder {end}"));
         path
     }

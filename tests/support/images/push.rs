@@ -42,9 +42,16 @@ impl Push<'_> {
     pub fn copy(self, layout: &Layout, tag: &str, registry: &Registry, repository: &str) {
         let home = tempfile::tempdir().unwrap();
         let policy = home.path().join("policy.json");
-        fs_err::write(&policy, r#"{"default":[{"type":"insecureAcceptAnything"}]}"#).unwrap();
+        fs_err::write(
+            &policy,
+            r#"{"default":[{"type":"insecureAcceptAnything"}]}"#,
+        )
+        .unwrap();
         let mut command = skopeo(home.path());
-        command.arg("--policy").arg(policy).args(["copy", "--quiet", "--dest-tls-verify=false"]);
+        command
+            .arg("--policy")
+            .arg(policy)
+            .args(["copy", "--quiet", "--dest-tls-verify=false"]);
         if self.whole_index {
             command.arg("--all");
         }
@@ -91,12 +98,27 @@ pub struct Blob<'a> {
 }
 
 /// Pushes an artifact to an open registry; gives the digest of its manifest.
-pub fn push_artifact(registry: &Registry, repository: &str, tag: &str, blobs: &[Blob<'_>]) -> String {
-    let config = put_blob(registry, repository, "application/vnd.oci.empty.v1+json", b"{}");
+pub fn push_artifact(
+    registry: &Registry,
+    repository: &str,
+    tag: &str,
+    blobs: &[Blob<'_>],
+) -> String {
+    let config = put_blob(
+        registry,
+        repository,
+        "application/vnd.oci.empty.v1+json",
+        b"{}",
+    );
     let layers: Vec<Value> = blobs
         .iter()
         .map(|blob| {
-            let content = put_blob(registry, repository, "application/octet-stream", blob.content);
+            let content = put_blob(
+                registry,
+                repository,
+                "application/octet-stream",
+                blob.content,
+            );
             let mut layer = content.json();
             layer["annotations"] = json!({"org.opencontainers.image.title": blob.title});
             layer
@@ -106,14 +128,25 @@ pub fn push_artifact(registry: &Registry, repository: &str, tag: &str, blobs: &[
         "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/vnd.example.environment",
         "config": config.json(), "layers": layers,
     });
-    put_manifest(registry, repository, tag, MANIFEST, manifest.to_string().as_bytes())
+    put_manifest(
+        registry,
+        repository,
+        tag,
+        MANIFEST,
+        manifest.to_string().as_bytes(),
+    )
 }
 
 /// Pushes one blob to an open registry.
-pub fn put_blob(registry: &Registry, repository: &str, media_type: &str, bytes: &[u8]) -> Descriptor {
+pub fn put_blob(
+    registry: &Registry,
+    repository: &str,
+    media_type: &str,
+    bytes: &[u8],
+) -> Descriptor {
     let descriptor = Descriptor::of(media_type, bytes);
-    let begin = Request::new("POST", &format!("/v2/{repository}/blobs/uploads/"));
-    let begun = begin.send(registry.address()).unwrap();
+    let upload = Request::new("POST", &format!("/v2/{repository}/blobs/uploads/"));
+    let begun = upload.send(registry.address()).unwrap();
     assert_eq!(begun.status, 202, "{}", registry.log());
     let location = begun.header("location").unwrap();
     let path = location.splitn(4, '/').nth(3).unwrap();
@@ -121,7 +154,12 @@ pub fn put_blob(registry: &Registry, repository: &str, media_type: &str, bytes: 
     let put = Request::new("PUT", &target)
         .with("content-type", "application/octet-stream")
         .with_body(bytes);
-    assert_eq!(put.send(registry.address()).unwrap().status, 201, "{}", registry.log());
+    assert_eq!(
+        put.send(registry.address()).unwrap().status,
+        201,
+        "{}",
+        registry.log()
+    );
     descriptor
 }
 

@@ -73,7 +73,9 @@ fn kernel() -> PathBuf {
 }
 
 fn digest_of(file: &Path) -> String {
-    blake3::hash(&fs_err::read(file).unwrap()).to_hex().to_string()
+    blake3::hash(&fs_err::read(file).unwrap())
+        .to_hex()
+        .to_string()
 }
 
 fn make(folder: &Path, kernel: &Path, packages: &[(String, String)]) {
