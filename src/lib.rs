@@ -6,20 +6,24 @@
 //! | rank | module | owns |
 //! |---|---|---|
 //! | 0 | [`model`], [`progress`] | the words of the domain: pure values |
+//! | 1 | [`declare`], [`lock`] | declarations and locks: text to values and back |
 //! | 2 | [`store`] | the store on disk: staging, seal, publish, check, repair, leases, trash |
-//! | 3 | [`unpack`] | bytes from outside -> a staging tree |
+//! | 3 | [`fetch`], [`unpack`] | bytes from outside, verified as they pass; bytes to a staging tree |
 //! | 4 | [`profile`], [`gc`] | generations, their links, out-links; what nothing holds |
+//! | 5 | [`verb`] | what a user asks for, joined from the rooms above |
 //! | 6 | [`cli`] | arguments, settings, printing, exit codes |
-//! | 3 | [`fetch`] | bytes from outside, verified as they pass |
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("pyro builds on Linux only (x86_64 or aarch64, kernel 5.4 or later)");
 
-pub mod gc;
 pub mod cli;
+pub mod declare;
 pub mod fetch;
+pub mod gc;
+pub mod lock;
 pub mod model;
 pub mod profile;
 pub mod progress;
 pub mod store;
 pub mod unpack;
+pub mod verb;

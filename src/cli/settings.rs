@@ -4,12 +4,13 @@
 //! are settings; flags that ask for one deed (`--refresh`, `--dry-run`, `--yes`, `--out-link`) have no variable.
 //! The user's file is `$PYRO_CONFIG`, which must exist then, else `$XDG_CONFIG_HOME/pyro/config.toml`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 pub mod config_file;
+pub mod error;
+pub mod files;
 pub mod origin;
 pub mod variable;
 
@@ -18,61 +19,12 @@ use super::quantity::Timespan;
 use super::surroundings::Surroundings;
 use crate::model::name::ProfileName;
 use crate::model::platform::Platform;
-use config_file::{ConfigFile, Mistake, RegistrySection};
+pub use error::SettingsError;
+use files::{Files, base_dir};
 use origin::{Origin, Sourced};
 
 /// How long a lock is waited for when nobody says.
 const LOCK_TIMEOUT: Timespan = Timespan::minutes(10);
-
-/// Why settings could not be resolved.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// A variable holds something that its flag would not take.
-    #[error("{name} is `{value}`: {expected}")]
-    Variable {
-        /// The variable.
-        name: &'static str,
-        /// What it holds, escaped.
-        value: String,
-        /// What it should hold.
-        expected: String,
-    },
-    /// Two variables that exclude each other.
-    #[error("{first} and {second} are both set")]
-    Conflict {
-        /// One.
-        first: &'static str,
-        /// The other.
-        second: &'static str,
-    },
-    /// A configuration file says something that is not known.
-    #[error("{mistake}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What and where.
-        mistake: Mistake,
-        /// The file's text, to show the place.
-        text: String,
-    },
-    /// A configuration file is there and cannot be read.
-    #[error("cannot read the configuration")]
-    Unreadable(#[source] io::Error),
-    /// `PYRO_CONFIG` names a file that is not there.
-    #[error("PYRO_CONFIG names a file that does not exist: {}", .0.display())]
-    NoSuchFile(PathBuf),
-    /// There is nowhere to put the store.
-    #[error("no place for the store: neither XDG_DATA_HOME nor HOME is set")]
-    NoHome,
-    /// A relative path, and the current folder is gone.
-    #[error("the current folder cannot be named ({why}), so `{}` means nothing", .path.display())]
-    NoCurrentDir {
-        /// The relative path.
-        path: PathBuf,
-        /// What the system says.
-        why: String,
-    },
-}
 
 /// What the flags of one command say; a command fills in those that it has.
 #[derive(Debug, Clone, Default)]
@@ -176,9 +128,6 @@ impl Settings {
     /// When a variable or a file says something that is not known, or there is no place for the store.
     pub fn resolve(flags: Flags, around: &Surroundings) -> Result<Self, SettingsError> {
         let files = Files::read(around)?;
-        let docker_dir = variable::path(around, "DOCKER_CONFIG")?;
-        let home = variable::absolute_path(around, "HOME")?;
-        let bundle_dir = variable::path(around, "PYRO_RUNTIME_BUNDLE_DIR")?;
         Ok(Self {
             store: store(flags.store, &files, around)?,
             lock_timeout: Sourced::first(
@@ -224,93 +173,11 @@ impl Settings {
             ),
             lock_mode: lock_mode(flags.lock_mode, around)?,
             network: network(flags.offline, around)?,
-            bundle_dir: Sourced::first(
-                [(
-                    bundle_dir.map(Some),
-                    Origin::Variable("PYRO_RUNTIME_BUNDLE_DIR"),
-                )],
-                || around.current_dir().ok().map(Path::to_owned),
-            ),
-            docker_config: Sourced::first(
-                [(
-                    docker_dir.map(|dir| Some(dir.join("config.json"))),
-                    Origin::Variable("DOCKER_CONFIG"),
-                )],
-                || home.map(|home| home.join(".docker/config.json")),
-            ),
+            bundle_dir: bundle_dir(around)?,
+            docker_config: docker_config(around)?,
             registries: files.registries(),
             config_files: files.looked_for(),
         })
-    }
-}
-
-/// The configuration files, the stronger first.
-struct Files(Vec<(PathBuf, Option<ConfigFile>)>);
-
-impl Files {
-    fn read(around: &Surroundings) -> Result<Self, SettingsError> {
-        let mut files = Vec::new();
-        if let Some(path) = variable::path(around, "PYRO_CONFIG")? {
-            let file = ConfigFile::read(&path)?;
-            if file.is_none() {
-                return Err(SettingsError::NoSuchFile(path));
-            }
-            files.push((path, file));
-        } else if let Some(dir) = base_dir(around, "XDG_CONFIG_HOME", ".config")? {
-            let path = dir.join("pyro/config.toml");
-            let file = ConfigFile::read(&path)?;
-            files.push((path, file));
-        }
-        let path = around.system_config().to_owned();
-        let file = ConfigFile::read(&path)?;
-        files.push((path, file));
-        Ok(Self(files))
-    }
-
-    fn present(&self) -> impl Iterator<Item = (&Path, &ConfigFile)> {
-        self.0
-            .iter()
-            .filter_map(|(path, file)| Some((path.as_path(), file.as_ref()?)))
-    }
-
-    /// What each file says about one setting.
-    fn each<T>(&self, get: impl Fn(&ConfigFile) -> Option<T>) -> Vec<(Option<T>, Origin)> {
-        self.present()
-            .map(|(path, file)| (get(file), Origin::file(path)))
-            .collect()
-    }
-
-    fn registries(&self) -> BTreeMap<String, Registry> {
-        let hosts: BTreeSet<&String> = self
-            .present()
-            .flat_map(|(_, file)| file.registry.keys())
-            .collect();
-        let registry = |host: &String| Registry {
-            insecure: self.of_registry(host, |section| section.insecure),
-            token_realms: self.of_registry(host, |section| section.token_realms.clone()),
-        };
-        hosts
-            .into_iter()
-            .map(|host| (host.clone(), registry(host)))
-            .collect()
-    }
-
-    fn of_registry<T: Default>(
-        &self,
-        host: &str,
-        get: impl Fn(&RegistrySection) -> Option<T>,
-    ) -> Sourced<T> {
-        Sourced::first(
-            self.each(|file| file.registry.get(host).and_then(&get)),
-            T::default,
-        )
-    }
-
-    fn looked_for(&self) -> Vec<(PathBuf, bool)> {
-        self.0
-            .iter()
-            .map(|(path, file)| (path.clone(), file.is_some()))
-            .collect()
     }
 }
 
@@ -358,6 +225,26 @@ fn store(
     }
 }
 
+fn bundle_dir(around: &Surroundings) -> Result<Sourced<Option<PathBuf>>, SettingsError> {
+    let named = variable::path(around, "PYRO_RUNTIME_BUNDLE_DIR")?;
+    Ok(Sourced::first(
+        [of_variable(named.map(Some), "PYRO_RUNTIME_BUNDLE_DIR")],
+        || around.current_dir().ok().map(Path::to_owned),
+    ))
+}
+
+fn docker_config(around: &Surroundings) -> Result<Sourced<Option<PathBuf>>, SettingsError> {
+    let named = variable::path(around, "DOCKER_CONFIG")?;
+    let home = variable::absolute_path(around, "HOME")?;
+    Ok(Sourced::first(
+        [of_variable(
+            named.map(|dir| Some(dir.join("config.json"))),
+            "DOCKER_CONFIG",
+        )],
+        || home.map(|home| home.join(".docker/config.json")),
+    ))
+}
+
 fn lock_mode(
     flag: Option<LockMode>,
     around: &Surroundings,
@@ -398,18 +285,6 @@ fn network(flag: bool, around: &Surroundings) -> Result<Sourced<Network>, Settin
         ],
         Network::default,
     ))
-}
-
-/// The folder that an XDG variable names, else its usual place below the home folder.
-fn base_dir(
-    around: &Surroundings,
-    name: &'static str,
-    usual: &str,
-) -> Result<Option<PathBuf>, SettingsError> {
-    match variable::absolute_path(around, name)? {
-        Some(dir) => Ok(Some(dir)),
-        None => Ok(variable::absolute_path(around, "HOME")?.map(|home| home.join(usual))),
-    }
 }
 
 fn absolute_flag(

@@ -101,10 +101,16 @@ impl Error {
     /// # Errors
     /// When it holds none: the error as it came.
     pub fn from_io(error: io::Error) -> Result<Self, io::Error> {
+        Self::in_io(&error).ok_or(error)
+    }
+
+    /// The typed error that `error` carries, if it is one of ours.
+    #[must_use]
+    pub fn in_io(error: &io::Error) -> Option<Self> {
         let mut link: Option<&(dyn StdError + 'static)> = error.get_ref().map(|inner| inner as _);
         while let Some(current) = link {
             if let Some(found) = current.downcast_ref::<Self>() {
-                return Ok(found.clone());
+                return Some(found.clone());
             }
             // An io::Error hides the error that it carries from source().
             link = match current.downcast_ref::<io::Error>() {
@@ -112,7 +118,7 @@ impl Error {
                 None => current.source(),
             };
         }
-        Err(error)
+        None
     }
 
     /// Whether other locations of the same bytes may be tried after this.

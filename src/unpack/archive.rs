@@ -27,11 +27,17 @@ pub struct Archive {
 ///
 /// # Errors
 /// When an entry is refused, the archive is damaged or cut off, goes on after its end, or the store cannot take it.
-pub fn archive(bytes: &mut dyn Read, staging: &mut Staging<'_>, rules: Archive) -> Result<Unpacked, Error> {
+pub fn archive(
+    bytes: &mut dyn Read,
+    staging: &mut Staging<'_>,
+    rules: Archive,
+) -> Result<Unpacked, Error> {
     let mut members = Members::new(bytes, None);
     let mut placing = Placing::new(staging, Earlier::Stays);
     while let Some(member) = members.next()? {
-        match path(&member, rules.strip_components).map_err(|fault| members.refused(&member.name, fault))? {
+        match path(&member, rules.strip_components)
+            .map_err(|fault| members.refused(&member.name, fault))?
+        {
             Some(path) => placing.place(&mut members, &member, &path, rules.strip_components)?,
             None => placing.pass_over(&member),
         }

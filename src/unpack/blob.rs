@@ -12,15 +12,31 @@ use crate::store::{Executable, Staging};
 ///
 /// # Errors
 /// When there are more or fewer bytes, they cannot be read, or the store cannot take the file.
-pub fn blob(bytes: &mut dyn Read, staging: &mut Staging<'_>, title: &EntryPath, size: u64) -> Result<Unpacked, Error> {
+pub fn blob(
+    bytes: &mut dyn Read,
+    staging: &mut Staging<'_>,
+    title: &EntryPath,
+    size: u64,
+) -> Result<Unpacked, Error> {
     let place = Place::Blob;
     // One byte more than announced tells that there are too many, without writing all of them.
     let mut content = bytes.take(size.saturating_add(1));
     let found = staging.file(title, Executable::No, &mut content);
     let found = found.map_err(|error| Error::of_store(place, title.as_bytes(), error))?;
     if found != size {
-        let fault = Fault::Length { expected: size, found };
-        return Err(Error::Entry { place, name: title.as_bytes().to_vec(), fault });
+        let fault = Fault::Length {
+            expected: size,
+            found,
+        };
+        return Err(Error::Entry {
+            place,
+            name: title.as_bytes().to_vec(),
+            fault,
+        });
     }
-    Ok(Unpacked { entries: 1, bytes: size, left_out: LeftOut::default() })
+    Ok(Unpacked {
+        entries: 1,
+        bytes: size,
+        left_out: LeftOut::default(),
+    })
 }

@@ -82,6 +82,18 @@ pub struct Corrupt {
     pub source: io::Error,
 }
 
+/// Whether bytes that begin like `first` may be a tar archive, packed or not: `false` only if they cannot be one.
+///
+/// ```
+/// use pyro::unpack::decompress::may_be_archive;
+/// assert!(may_be_archive(&[0; 1024]));
+/// assert!(!may_be_archive(b"a kernel, say"));
+/// ```
+#[must_use]
+pub fn may_be_archive(first: &[u8]) -> bool {
+    !matches!(reader(Box::new(first)), Err(Error::NotTar { .. }))
+}
+
 /// The tar archive in `bytes`, and how it was compressed.
 ///
 /// # Errors
@@ -96,7 +108,10 @@ pub struct Corrupt {
 /// ```
 pub fn reader<'r>(bytes: Box<dyn Read + 'r>) -> Result<(Compression, Box<dyn Read + 'r>), Error> {
     let source_failed = Arc::new(AtomicBool::new(false));
-    let mut source = Source { bytes, failed: Arc::clone(&source_failed) };
+    let mut source = Source {
+        bytes,
+        failed: Arc::clone(&source_failed),
+    };
     let first = head(&mut source)?;
     let compression = Compression::of(&first);
     let all = BufReader::with_capacity(BUFFER, Cursor::new(first.clone()).chain(source));
@@ -105,19 +120,31 @@ pub fn reader<'r>(bytes: Box<dyn Read + 'r>) -> Result<(Compression, Box<dyn Rea
         check_tar(compression, &first)?;
         return Ok((compression, decoder));
     }
-    let mut tar = Decoded { decoder, compression, source_failed };
+    let mut tar = Decoded {
+        decoder,
+        compression,
+        source_failed,
+    };
     let first = head(&mut tar)?;
     check_tar(compression, &first)?;
     Ok((compression, Box::new(Cursor::new(first).chain(tar))))
 }
 
-fn decoder<'r>(compression: Compression, bytes: impl io::BufRead + 'r) -> Result<Box<dyn Read + 'r>, Error> {
-    let place = Place::Entry { layer: None, number: 0 };
+fn decoder<'r>(
+    compression: Compression,
+    bytes: impl io::BufRead + 'r,
+) -> Result<Box<dyn Read + 'r>, Error> {
+    let place = Place::Entry {
+        layer: None,
+        number: 0,
+    };
     let failed = |source| Error::Read { place, source };
     Ok(match compression {
         Compression::None => Box::new(bytes),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(bytes)),
-        Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(bytes).map_err(failed)?),
+        Compression::Zstd => {
+            Box::new(zstd::stream::read::Decoder::with_buffer(bytes).map_err(failed)?)
+        }
         Compression::Xz => {
             let stream = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED);
             let stream = stream.map_err(|error| failed(error.into()))?;
@@ -131,13 +158,22 @@ fn check_tar(compression: Compression, first: &[u8]) -> Result<(), Error> {
     if header::is_plausible(first) {
         return Ok(());
     }
-    Err(Error::NotTar { compression, first: first[..first.len().min(SHOWN)].to_vec() })
+    Err(Error::NotTar {
+        compression,
+        first: first[..first.len().min(SHOWN)].to_vec(),
+    })
 }
 
 fn head(bytes: &mut dyn Read) -> Result<Vec<u8>, Error> {
     let mut first = Vec::with_capacity(HEAD);
-    let place = Place::Entry { layer: None, number: 0 };
-    bytes.take(HEAD as u64).read_to_end(&mut first).map_err(|source| Error::Read { place, source })?;
+    let place = Place::Entry {
+        layer: None,
+        number: 0,
+    };
+    bytes
+        .take(HEAD as u64)
+        .read_to_end(&mut first)
+        .map_err(|source| Error::Read { place, source })?;
     Ok(first)
 }
 
@@ -150,7 +186,10 @@ struct Source<'r> {
 impl Read for Source<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.bytes.read(buffer);
-        if read.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
+        if read
+            .as_ref()
+            .is_err_and(|error| error.kind() != io::ErrorKind::Interrupted)
+        {
             self.failed.store(true, Ordering::Relaxed);
         }
         read
@@ -166,10 +205,15 @@ struct Decoded<'r> {
 impl Read for Decoded<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.decoder.read(buffer).map_err(|error| {
-            if error.kind() == io::ErrorKind::Interrupted || self.source_failed.load(Ordering::Relaxed) {
+            if error.kind() == io::ErrorKind::Interrupted
+                || self.source_failed.load(Ordering::Relaxed)
+            {
                 return error;
             }
-            let corrupt = Corrupt { compression: self.compression, source: error };
+            let corrupt = Corrupt {
+                compression: self.compression,
+                source: error,
+            };
             io::Error::new(io::ErrorKind::InvalidData, corrupt)
         })
     }
@@ -181,16 +225,25 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Compression; 4] = [Compression::Gzip, Compression::Zstd, Compression::Xz, Compression::Bzip2];
+    const ALL: [Compression; 4] = [
+        Compression::Gzip,
+        Compression::Zstd,
+        Compression::Xz,
+        Compression::Bzip2,
+    ];
 
     /// An archive whose data does not compress to nothing.
     fn tar() -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
         let mut header = tar::Header::new_ustar();
-        let content: Vec<u8> = (0..3000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        let content: Vec<u8> = (0..3000_u32)
+            .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
+            .collect();
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
-        builder.append_data(&mut header, "data", &content[..]).unwrap();
+        builder
+            .append_data(&mut header, "data", &content[..])
+            .unwrap();
         builder.into_inner().unwrap()
     }
 
@@ -198,7 +251,8 @@ mod tests {
         match compression {
             Compression::None => bytes.to_vec(),
             Compression::Gzip => {
-                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                let mut encoder =
+                    flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
                 encoder.write_all(bytes).unwrap();
                 encoder.finish().unwrap()
             }
@@ -209,7 +263,8 @@ mod tests {
                 encoder.finish().unwrap()
             }
             Compression::Bzip2 => {
-                let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+                let mut encoder =
+                    bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
                 encoder.write_all(bytes).unwrap();
                 encoder.finish().unwrap()
             }
@@ -219,15 +274,24 @@ mod tests {
     fn unpack(bytes: &[u8]) -> Result<(Compression, Vec<u8>), Error> {
         let (compression, mut reader) = reader(Box::new(bytes))?;
         let mut all = Vec::new();
-        let place = Place::Entry { layer: None, number: 0 };
-        reader.read_to_end(&mut all).map_err(|source| Error::Read { place, source })?;
+        let place = Place::Entry {
+            layer: None,
+            number: 0,
+        };
+        reader
+            .read_to_end(&mut all)
+            .map_err(|source| Error::Read { place, source })?;
         Ok((compression, all))
     }
 
     #[test]
     fn each_format_is_told_by_its_content() {
         for compression in ALL.into_iter().chain([Compression::None]) {
-            assert_eq!(unpack(&pack(compression, &tar())).unwrap(), (compression, tar()), "{compression}");
+            assert_eq!(
+                unpack(&pack(compression, &tar())).unwrap(),
+                (compression, tar()),
+                "{compression}"
+            );
         }
     }
 
@@ -236,8 +300,15 @@ mod tests {
         let tar = tar();
         for compression in ALL {
             let parts = [&tar[..100], &tar[100..600], &[][..], &tar[600..]];
-            let packed: Vec<u8> = parts.iter().flat_map(|part| pack(compression, part)).collect();
-            assert_eq!(unpack(&packed).unwrap(), (compression, tar.clone()), "{compression}");
+            let packed: Vec<u8> = parts
+                .iter()
+                .flat_map(|part| pack(compression, part))
+                .collect();
+            assert_eq!(
+                unpack(&packed).unwrap(),
+                (compression, tar.clone()),
+                "{compression}"
+            );
         }
     }
 
@@ -254,8 +325,13 @@ mod tests {
             let packed = pack(compression, &tar());
             let near_the_ends = (0..200).chain(packed.len() - 200..packed.len());
             for end in near_the_ends.chain((200..packed.len() - 200).step_by(97)) {
-                let error = unpack(&packed[..end]).err().unwrap_or_else(|| panic!("{compression} cut at {end}"));
-                assert!(error.is_bad_source(), "{compression} cut at {end}: {error:?}");
+                let error = unpack(&packed[..end])
+                    .err()
+                    .unwrap_or_else(|| panic!("{compression} cut at {end}"));
+                assert!(
+                    error.is_bad_source(),
+                    "{compression} cut at {end}: {error:?}"
+                );
             }
         }
     }
@@ -263,9 +339,18 @@ mod tests {
     #[test]
     fn trailing_garbage_is_an_error() {
         for compression in ALL {
-            for garbage in [&b"x"[..], b"\0", b"garbage that is longer", &[0; 1000][..999], b"\x1f", b"BZh"] {
+            for garbage in [
+                &b"x"[..],
+                b"\0",
+                b"garbage that is longer",
+                &[0; 1000][..999],
+                b"\x1f",
+                b"BZh",
+            ] {
                 let packed = [&pack(compression, &tar())[..], garbage].concat();
-                let error = unpack(&packed).err().unwrap_or_else(|| panic!("{compression} and {garbage:?}"));
+                let error = unpack(&packed)
+                    .err()
+                    .unwrap_or_else(|| panic!("{compression} and {garbage:?}"));
                 assert!(error.is_bad_source(), "{compression}: {error:?}");
             }
         }
@@ -273,13 +358,29 @@ mod tests {
 
     #[test]
     fn what_is_no_archive_shows_its_first_bytes() {
-        let error = unpack(b"<!DOCTYPE html><html></html>").unwrap_err().to_string();
-        assert_eq!(error, "not a tar archive (plain, gzip, zstd, xz or bzip2): it begins `<!DOCTYPE html><`");
-        let error = unpack(&pack(Compression::Xz, b"\x7fELF")).unwrap_err().to_string();
-        assert_eq!(error, "not a tar archive (plain, gzip, zstd, xz or bzip2): xz data that begins `\\u{7f}ELF`");
+        let error = unpack(b"<!DOCTYPE html><html></html>")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "not a tar archive (plain, gzip, zstd, xz or bzip2): it begins `<!DOCTYPE html><`"
+        );
+        let error = unpack(&pack(Compression::Xz, b"\x7fELF"))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "not a tar archive (plain, gzip, zstd, xz or bzip2): xz data that begins `\\u{7f}ELF`"
+        );
         assert!(unpack(b"").is_err());
         let nested = pack(Compression::Gzip, &pack(Compression::Gzip, &tar()));
-        assert!(matches!(unpack(&nested), Err(Error::NotTar { compression: Compression::Gzip, .. })));
+        assert!(matches!(
+            unpack(&nested),
+            Err(Error::NotTar {
+                compression: Compression::Gzip,
+                ..
+            })
+        ));
     }
 
     #[derive(Debug, thiserror::Error)]
@@ -302,13 +403,24 @@ mod tests {
         for compression in ALL.into_iter().chain([Compression::None]) {
             let packed = pack(compression, &tar());
             for end in [3, packed.len() / 2, packed.len()] {
-                let result = reader(Box::new(Failing(&packed[..end]))).and_then(|(_, mut reader)| {
-                    let place = Place::Entry { layer: None, number: 0 };
-                    reader.read_to_end(&mut Vec::new()).map_err(|source| Error::Read { place, source })
-                });
+                let result =
+                    reader(Box::new(Failing(&packed[..end]))).and_then(|(_, mut reader)| {
+                        let place = Place::Entry {
+                            layer: None,
+                            number: 0,
+                        };
+                        reader
+                            .read_to_end(&mut Vec::new())
+                            .map_err(|source| Error::Read { place, source })
+                    });
                 let error = result.unwrap_err();
                 let inner = error.content_io().and_then(io::Error::get_ref);
-                assert!(inner.and_then(|inner| inner.downcast_ref::<DeadLine>()).is_some(), "{compression} at {end}: {error:?}");
+                assert!(
+                    inner
+                        .and_then(|inner| inner.downcast_ref::<DeadLine>())
+                        .is_some(),
+                    "{compression} at {end}: {error:?}"
+                );
                 assert!(!error.is_bad_source());
             }
         }

@@ -30,8 +30,14 @@ pub enum Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Entry { layer: None, number } => write!(f, "entry {number}"),
-            Self::Entry { layer: Some(layer), number } => write!(f, "entry {number} of layer {layer}"),
+            Self::Entry {
+                layer: None,
+                number,
+            } => write!(f, "entry {number}"),
+            Self::Entry {
+                layer: Some(layer),
+                number,
+            } => write!(f, "entry {number} of layer {layer}"),
             Self::Blob => f.write_str("blob"),
             Self::Local => f.write_str("local file"),
         }
@@ -228,7 +234,11 @@ impl Error {
     }
 
     pub(super) fn local(doing: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
-        Self::Local { doing, path: path.to_owned(), source: source.into() }
+        Self::Local {
+            doing,
+            path: path.to_owned(),
+            source: source.into(),
+        }
     }
 
     /// Sorts what the store said into what is wrong with the entry, its bytes, or the store.
@@ -240,19 +250,36 @@ impl Error {
             store::Error::Tree(TreeError::Whiteout(_)) => Fault::Whiteout,
             store::Error::Tree(TreeError::Size(_)) => Fault::Size,
             store::Error::HardLink { target, .. } => Fault::HardLink { target },
-            source => return Self::Write { place, name: name.to_vec(), source: Box::new(source) },
+            source => {
+                return Self::Write {
+                    place,
+                    name: name.to_vec(),
+                    source: Box::new(source),
+                };
+            }
         };
-        Self::Entry { place, name: name.to_vec(), fault }
+        Self::Entry {
+            place,
+            name: name.to_vec(),
+            fault,
+        }
     }
 
     /// Tells an end that came too early from a reader that failed.
     pub(super) fn of_read(place: Place, source: io::Error) -> Self {
-        if is_inner::<EndedEarly>(&source) { Self::CutOff { place } } else { Self::Read { place, source } }
+        if is_inner::<EndedEarly>(&source) {
+            Self::CutOff { place }
+        } else {
+            Self::Read { place, source }
+        }
     }
 }
 
 fn is_inner<T: StdError + 'static>(error: &io::Error) -> bool {
-    error.get_ref().and_then(|inner| inner.downcast_ref::<T>()).is_some()
+    error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<T>())
+        .is_some()
 }
 
 /// Marks, inside an `io::Error`, that an archive ended within a member's content.

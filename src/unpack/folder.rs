@@ -24,17 +24,32 @@ use crate::store::{Executable, Staging};
 ///
 /// # Errors
 /// When the folder is absent or empty, something in it cannot be read, cannot stand in a tree or changes meanwhile.
-pub fn folder(path: &Path, staging: &mut Staging<'_>, now_ns: i64) -> Result<(Unpacked, FolderRecord), Error> {
-    let none = |what| Error::NoFolder { what, path: path.to_owned() };
+pub fn folder(
+    path: &Path,
+    staging: &mut Staging<'_>,
+    now_ns: i64,
+) -> Result<(Unpacked, FolderRecord), Error> {
+    let none = |what| Error::NoFolder {
+        what,
+        path: path.to_owned(),
+    };
     if !is_there(path)? {
         return Err(none("no such folder"));
     }
-    let mut copying = Copying { staging, recorder: Recorder::new(now_ns), done: Unpacked::default() };
+    let mut copying = Copying {
+        staging,
+        recorder: Recorder::new(now_ns),
+        done: Unpacked::default(),
+    };
     for found in walk(path) {
         let found = found?;
         copying.take(found)?;
     }
-    let Copying { staging, recorder, done } = copying;
+    let Copying {
+        staging,
+        recorder,
+        done,
+    } = copying;
     done.left_out.note(staging, None);
     let record = recorder.finish().ok_or_else(|| none("an empty folder"))?;
     Ok((done, record))
@@ -49,9 +64,16 @@ struct Copying<'a, 's> {
 impl Copying<'_, '_> {
     fn take(&mut self, found: Found) -> Result<(), Error> {
         self.done.entries += 1;
-        let entry = EntryPath::new(&found.below).map_err(|error| refused(&found.path, Fault::Name(error.fault)))?;
+        let entry = EntryPath::new(&found.below)
+            .map_err(|error| refused(&found.path, Fault::Name(error.fault)))?;
         let kind = found.metadata.file_type();
-        let kept = |error| Error::of_store(Place::Local, found.path.as_os_str().as_encoded_bytes(), error);
+        let kept = |error| {
+            Error::of_store(
+                Place::Local,
+                found.path.as_os_str().as_encoded_bytes(),
+                error,
+            )
+        };
         if kind.is_file() {
             let metadata = self.file(&found.path, &entry)?;
             self.recorder.add(found.below, &metadata);
@@ -60,9 +82,11 @@ impl Copying<'_, '_> {
         if kind.is_dir() {
             self.staging.directory(&entry).map_err(kept)?;
         } else if kind.is_symlink() {
-            let target = fs_err::read_link(&found.path).map_err(|error| Error::local("read", &found.path, error))?;
+            let target = fs_err::read_link(&found.path)
+                .map_err(|error| Error::local("read", &found.path, error))?;
             let target = LinkTarget::new(target.as_os_str().as_encoded_bytes());
-            let target = target.map_err(|error| refused(&found.path, Fault::Target(error.fault)))?;
+            let target =
+                target.map_err(|error| refused(&found.path, Fault::Target(error.fault)))?;
             self.staging.symlink(&entry, &target).map_err(kept)?;
         } else {
             self.leave_out(&found)?;
@@ -73,7 +97,8 @@ impl Copying<'_, '_> {
 
     /// Copies a file; gives what its descriptor said.
     fn file(&mut self, path: &Path, entry: &EntryPath) -> Result<Metadata, Error> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let flags =
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let opened = rustix::fs::open(path, flags, Mode::empty());
         let opened = opened.map_err(|error| match error {
             // It was a file a moment ago.
@@ -81,13 +106,20 @@ impl Copying<'_, '_> {
             error => Error::local("open", path, error),
         })?;
         let file = fs_err::File::from_parts(opened.into(), path);
-        let look = || file.metadata().map_err(|error| Error::local("look at", path, error));
+        let look = || {
+            file.metadata()
+                .map_err(|error| Error::local("look at", path, error))
+        };
         let before = look()?;
         if !before.is_file() {
             return Err(refused(path, Fault::Changed));
         }
-        let size = self.staging.file_from(entry, Executable::of_mode(before.mode()), &file);
-        let size = size.map_err(|error| Error::of_store(Place::Local, path.as_os_str().as_encoded_bytes(), error))?;
+        let size = self
+            .staging
+            .file_from(entry, Executable::of_mode(before.mode()), &file);
+        let size = size.map_err(|error| {
+            Error::of_store(Place::Local, path.as_os_str().as_encoded_bytes(), error)
+        })?;
         if size != before.size() || is_changed(&before, &look()?) {
             return Err(refused(path, Fault::Changed));
         }
@@ -116,10 +148,22 @@ impl Copying<'_, '_> {
 }
 
 fn refused(path: &Path, fault: Fault) -> Error {
-    Error::Entry { place: Place::Local, name: path.as_os_str().as_encoded_bytes().to_vec(), fault }
+    Error::Entry {
+        place: Place::Local,
+        name: path.as_os_str().as_encoded_bytes().to_vec(),
+        fault,
+    }
 }
 
 fn is_changed(before: &Metadata, after: &Metadata) -> bool {
-    let seen = |m: &Metadata| (m.size(), m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec());
+    let seen = |m: &Metadata| {
+        (
+            m.size(),
+            m.mtime(),
+            m.mtime_nsec(),
+            m.ctime(),
+            m.ctime_nsec(),
+        )
+    };
     seen(before) != seen(after)
 }

@@ -34,16 +34,30 @@ pub(super) struct Found {
 
 /// Lists everything in `folder`, in an order that opens each folder once.
 pub(super) fn walk(folder: &Path) -> impl Iterator<Item = Result<Found, Error>> {
-    WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter().map(move |entry| {
-        let failed = |error: walkdir::Error| {
-            let path = error.path().unwrap_or(folder).to_owned();
-            Error::local("read", &path, error)
-        };
-        let entry = entry.map_err(failed)?;
-        let metadata = entry.metadata().map_err(failed)?;
-        let below = entry.path().strip_prefix(folder).unwrap_or(entry.path()).as_os_str().as_bytes().to_vec();
-        Ok(Found { path: entry.into_path(), below, metadata })
-    })
+    WalkDir::new(folder)
+        .min_depth(1)
+        .sort_by_file_name()
+        .into_iter()
+        .map(move |entry| {
+            let failed = |error: walkdir::Error| {
+                let path = error.path().unwrap_or(folder).to_owned();
+                Error::local("read", &path, error)
+            };
+            let entry = entry.map_err(failed)?;
+            let metadata = entry.metadata().map_err(failed)?;
+            let below = entry
+                .path()
+                .strip_prefix(folder)
+                .unwrap_or(entry.path())
+                .as_os_str()
+                .as_bytes()
+                .to_vec();
+            Ok(Found {
+                path: entry.into_path(),
+                below,
+                metadata,
+            })
+        })
 }
 
 /// Makes a record of what it is told.
@@ -59,7 +73,11 @@ const LINE: usize = 1 + 8 + 4 + 8 + 8 + 8 + 8;
 impl Recorder {
     /// Begins at the time `now_ns`, before anything was looked at.
     pub(super) fn new(now_ns: i64) -> Self {
-        Self { lines: Vec::new(), newest_ns: i64::MIN, taken_ns: now_ns }
+        Self {
+            lines: Vec::new(),
+            newest_ns: i64::MIN,
+            taken_ns: now_ns,
+        }
     }
 
     /// Adds what stands at `below`.
@@ -109,7 +127,9 @@ impl Recorder {
 }
 
 fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
-    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
+    seconds
+        .saturating_mul(1_000_000_000)
+        .saturating_add(nanoseconds)
 }
 
 fn type_byte(metadata: &Metadata) -> u8 {
@@ -147,7 +167,11 @@ pub fn folder_record(path: &Path, now_ns: i64) -> Result<Option<FolderRecord>, E
 pub(super) fn is_there(path: &Path) -> Result<bool, Error> {
     match fs_err::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Ok(true),
-        Ok(_other) => Err(Error::local("read as a folder", path, rustix::io::Errno::NOTDIR)),
+        Ok(_other) => Err(Error::local(
+            "read as a folder",
+            path,
+            rustix::io::Errno::NOTDIR,
+        )),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(Error::local("look at", path, error)),
     }

@@ -12,7 +12,9 @@ pub(super) struct Checked<'h>(&'h Header);
 
 /// Whether this could be the beginning of a tar archive: a header, or the end mark of an empty one.
 pub(super) fn is_plausible(first: &[u8]) -> bool {
-    let Ok(block) = <&[u8; BLOCK]>::try_from(first) else { return false };
+    let Ok(block) = <&[u8; BLOCK]>::try_from(first) else {
+        return false;
+    };
     is_zero(block) || Checked::new(block).is_ok()
 }
 
@@ -24,7 +26,8 @@ impl<'h> Checked<'h> {
     /// Checks the sum; old writers added signed bytes, so both sums count.
     pub(super) fn new(block: &'h [u8; BLOCK]) -> Result<Self, Fault> {
         let header = Header::from_byte_slice(block);
-        let wanted = number(&header.as_old().cksum).ok_or(Fault::Header("its checksum is no number"))?;
+        let wanted =
+            number(&header.as_old().cksum).ok_or(Fault::Header("its checksum is no number"))?;
         let others = block[..148].iter().chain(&block[156..]);
         let (mut unsigned, mut signed) = (8 * 32_u64, 8 * 32_i64);
         for &byte in others {
@@ -103,16 +106,23 @@ pub(super) fn number(field: &[u8]) -> Option<u64> {
         }
         _ => {
             let blank = |byte: &u8| matches!(byte, b' ' | 0);
-            let start = field.iter().position(|byte| *byte != b' ').unwrap_or(field.len());
+            let start = field
+                .iter()
+                .position(|byte| *byte != b' ')
+                .unwrap_or(field.len());
             let digits = &field[start..];
             let end = digits.iter().position(blank).unwrap_or(digits.len());
             if !digits[end..].iter().all(blank) {
                 return None;
             }
-            digits[..end].iter().try_fold(0_u64, |number, &byte| match byte {
-                b'0'..=b'7' => (number >> 61 == 0).then_some(number << 3 | u64::from(byte - b'0')),
-                _ => None,
-            })
+            digits[..end]
+                .iter()
+                .try_fold(0_u64, |number, &byte| match byte {
+                    b'0'..=b'7' => {
+                        (number >> 61 == 0).then_some(number << 3 | u64::from(byte - b'0'))
+                    }
+                    _ => None,
+                })
         }
     }
 }
@@ -128,7 +138,10 @@ mod tests {
         assert_eq!(number(b"77777777777 "), Some(0o77_777_777_777));
         assert_eq!(number(b"\0\0\0\0\0\0\0\0"), Some(0));
         assert_eq!(number(b"\x80\0\0\0\0\0\0\x02\0\0\0\0"), Some(2 << 32));
-        assert_eq!(number(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), None);
+        assert_eq!(
+            number(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
+            None
+        );
         assert_eq!(number(b"\x80\0\0\x01\0\0\0\0\0\0\0\0"), None);
         assert_eq!(number(b"0000648\0"), None);
         assert_eq!(number(b"-000001\0"), None);

@@ -38,7 +38,11 @@ pub struct Layer {
 ///
 /// # Errors
 /// As for [`archive`](super::archive()).
-pub fn layer(bytes: &mut dyn Read, staging: &mut Staging<'_>, layer: Layer) -> Result<Unpacked, Error> {
+pub fn layer(
+    bytes: &mut dyn Read,
+    staging: &mut Staging<'_>,
+    layer: Layer,
+) -> Result<Unpacked, Error> {
     let number = Some(layer.number);
     let mut members = Members::new(bytes, number);
     let mut placing = Placing::new(staging, Earlier::Replaced);
@@ -53,7 +57,8 @@ pub fn layer(bytes: &mut dyn Read, staging: &mut Staging<'_>, layer: Layer) -> R
             None => return Err(refused(Fault::Name(PathFault::Dots))),
             Some(path) if path.name().starts_with(PREFIX) => {
                 placing.pass_over(&member);
-                whiteout(&mut placing, &member, &path).map_err(|stop| stop.at(&members, &member.name))?;
+                whiteout(&mut placing, &member, &path)
+                    .map_err(|stop| stop.at(&members, &member.name))?;
             }
             Some(path) if member_name::has_whiteout(&path) => {
                 return Err(refused(Fault::BadWhiteout("it is used as a folder")));
@@ -79,7 +84,9 @@ fn whiteout(placing: &mut Placing<'_, '_>, member: &Member, path: &EntryPath) ->
     let hidden = match &path.name()[PREFIX.len()..] {
         b"" => return Err(Fault::BadWhiteout("it names nothing").into()),
         b"." | b".." => return Err(Fault::BadWhiteout("it climbs").into()),
-        name if name.starts_with(PREFIX) => return Err(Fault::BadWhiteout("it hides a whiteout").into()),
+        name if name.starts_with(PREFIX) => {
+            return Err(Fault::BadWhiteout("it hides a whiteout").into());
+        }
         name => match &folder {
             Some(folder) => folder.join(name).map_err(TreeError::from)?,
             None => EntryPath::new(name).map_err(TreeError::from)?,
@@ -101,15 +108,31 @@ fn whiteout(placing: &mut Placing<'_, '_>, member: &Member, path: &EntryPath) ->
 fn hide_below(placing: &mut Placing<'_, '_>, folder: Option<&EntryPath>) -> Result<(), Stop> {
     if let Some(folder) = folder {
         placing.check_above(folder)?;
-        if placing.staging.tree().get(folder).is_some_and(|kind| *kind != EntryKind::Directory) {
-            return Err(Fault::Through { above: folder.clone() }.into());
+        if placing
+            .staging
+            .tree()
+            .get(folder)
+            .is_some_and(|kind| *kind != EntryKind::Directory)
+        {
+            return Err(Fault::Through {
+                above: folder.clone(),
+            }
+            .into());
         }
     }
     let tree = placing.staging.tree();
     let earlier = |(path, _): &(&EntryPath, &EntryKind)| !placing.made(path);
     let hidden: Vec<EntryPath> = match folder {
-        Some(folder) => tree.below(folder).filter(earlier).map(|(path, _)| path.clone()).collect(),
-        None => tree.iter().filter(earlier).map(|(path, _)| path.clone()).collect(),
+        Some(folder) => tree
+            .below(folder)
+            .filter(earlier)
+            .map(|(path, _)| path.clone())
+            .collect(),
+        None => tree
+            .iter()
+            .filter(earlier)
+            .map(|(path, _)| path.clone())
+            .collect(),
     };
     for path in &hidden {
         placing.staging.remove(path)?;

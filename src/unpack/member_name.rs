@@ -24,7 +24,8 @@ pub(super) fn path(name: &[u8]) -> Result<Option<EntryPath>, PathFault> {
 
 /// Whether any component is named like a whiteout.
 pub(super) fn has_whiteout(path: &EntryPath) -> bool {
-    path.components().any(|component| component.starts_with(b".wh."))
+    path.components()
+        .any(|component| component.starts_with(b".wh."))
 }
 
 #[cfg(test)]

@@ -30,10 +30,20 @@ const OCTAL_MAX: u64 = 0o77_777_777_777;
 pub(super) enum Kind {
     Directory,
     /// `size` counts the holes.
-    File { size: u64, map: Option<SparseMap> },
-    Symlink { target: Vec<u8> },
-    HardLink { target: Vec<u8> },
-    CharDevice { major: u64, minor: u64 },
+    File {
+        size: u64,
+        map: Option<SparseMap>,
+    },
+    Symlink {
+        target: Vec<u8>,
+    },
+    HardLink {
+        target: Vec<u8>,
+    },
+    CharDevice {
+        major: u64,
+        minor: u64,
+    },
     BlockDevice,
     Fifo,
     VolumeLabel,
@@ -75,12 +85,22 @@ struct Gathered {
 impl<'r> Members<'r> {
     pub(super) fn new(bytes: &'r mut dyn Read, layer: Option<u32>) -> Self {
         let bytes = BufReader::with_capacity(BUFFER, bytes);
-        Self { bytes, layer, number: 0, content: 0, padding: 0, global_xattrs: false }
+        Self {
+            bytes,
+            layer,
+            number: 0,
+            content: 0,
+            padding: 0,
+            global_xattrs: false,
+        }
     }
 
     /// Where the reading stands, for messages.
     pub(super) fn place(&self) -> Place {
-        Place::Entry { layer: self.layer, number: self.number }
+        Place::Entry {
+            layer: self.layer,
+            number: self.number,
+        }
     }
 
     /// The next member; `None` once all bytes to the end of the source have been read and are as they should be.
@@ -93,7 +113,11 @@ impl<'r> Members<'r> {
             if !self.header(&mut block)? {
                 self.number -= 1;
                 return match gathered {
-                    Gathered { pax: None, long_name: None, long_link: None } => self.end().map(|()| None),
+                    Gathered {
+                        pax: None,
+                        long_name: None,
+                        long_link: None,
+                    } => self.end().map(|()| None),
                     _ => Err(self.refused(&[], Fault::Extended("no member follows it"))),
                 };
             }
@@ -111,13 +135,17 @@ impl<'r> Members<'r> {
     }
 
     fn exactly(&mut self, buffer: &mut [u8]) -> Result<(), Error> {
-        self.bytes.read_exact(buffer).map_err(|error| self.read_error(error))
+        self.bytes
+            .read_exact(buffer)
+            .map_err(|error| self.read_error(error))
     }
 
     /// `read_exact` and a reader of ours both say so when there is nothing more.
     fn read_error(&self, error: io::Error) -> Error {
         if error.kind() == io::ErrorKind::UnexpectedEof && error.get_ref().is_none() {
-            return Error::CutOff { place: self.place() };
+            return Error::CutOff {
+                place: self.place(),
+            };
         }
         Error::of_read(self.place(), error)
     }
@@ -133,7 +161,10 @@ impl<'r> Members<'r> {
             _ => return Ok(false),
         };
         if taken {
-            return Err(refused(self, Fault::Extended("two of the same type before one member")));
+            return Err(refused(
+                self,
+                Fault::Extended("two of the same type before one member"),
+            ));
         }
         let size = header.size().map_err(|fault| refused(self, fault))?;
         if size > largest {
@@ -155,7 +186,9 @@ impl<'r> Members<'r> {
         let read = (&mut self.bytes).take(size).read_to_end(&mut data);
         let read = read.map_err(|error| self.read_error(error))?;
         if read as u64 != size {
-            return Err(Error::CutOff { place: self.place() });
+            return Err(Error::CutOff {
+                place: self.place(),
+            });
         }
         self.padding = padding(size);
         self.skip_content()?;
@@ -167,13 +200,19 @@ impl<'r> Members<'r> {
         let mut pax = gathered.pax.unwrap_or_default();
         let sparse_name = pax.sparse.name.take();
         let pax_name = sparse_name.or(pax.path);
-        let name = pax_name.clone().or_else(|| gathered.long_name.clone()).unwrap_or_else(|| header.name());
+        let name = pax_name
+            .clone()
+            .or_else(|| gathered.long_name.clone())
+            .unwrap_or_else(|| header.name());
         let refused = |this: &Self, fault| Err(this.refused(&name, fault));
         if pax_name.is_some() && gathered.long_name.is_some() {
             return refused(self, Fault::Extended("both PAX and GNU give it a name"));
         }
         if pax.link_path.is_some() && gathered.long_link.is_some() {
-            return refused(self, Fault::Extended("both PAX and GNU give it a link target"));
+            return refused(
+                self,
+                Fault::Extended("both PAX and GNU give it a link target"),
+            );
         }
         let size = match stored_size(header, pax.size) {
             Ok(size) => size,
@@ -187,11 +226,18 @@ impl<'r> Members<'r> {
         };
         let target = pax.link_path.or(gathered.long_link);
         let target = target.unwrap_or_else(|| header.link_name().to_vec());
-        let parts = kind(header, &name, size, map, target).and_then(|kind| Ok((kind, header.mode()?)));
+        let parts =
+            kind(header, &name, size, map, target).and_then(|kind| Ok((kind, header.mode()?)));
         match parts {
             Ok((kind, mode)) => {
                 let xattrs = pax.xattrs || self.global_xattrs;
-                Ok(Member { number: self.number, name, kind, mode, xattrs })
+                Ok(Member {
+                    number: self.number,
+                    name,
+                    kind,
+                    mode,
+                    xattrs,
+                })
             }
             Err(fault) => refused(self, fault),
         }
@@ -222,7 +268,8 @@ impl<'r> Members<'r> {
                 sparse::map_before_data(&mut Stored(self), size, stored)
             }
         };
-        read.map(|map| map.map(Some)).map_err(|error| self.read_error(error))
+        read.map(|map| map.map(Some))
+            .map_err(|error| self.read_error(error))
     }
 
     /// The content of the file that was met last.
@@ -238,14 +285,17 @@ impl<'r> Members<'r> {
 
     /// Reads to the next header; what is skipped must be there.
     fn skip_content(&mut self) -> Result<(), Error> {
-        let left = std::mem::take(&mut self.content).saturating_add(std::mem::take(&mut self.padding));
+        let left =
+            std::mem::take(&mut self.content).saturating_add(std::mem::take(&mut self.padding));
         if left == 0 {
             return Ok(());
         }
         let skipped = io::copy(&mut (&mut self.bytes).take(left), &mut io::sink());
         match skipped {
             Ok(count) if count == left => Ok(()),
-            Ok(_short) => Err(Error::CutOff { place: self.place() }),
+            Ok(_short) => Err(Error::CutOff {
+                place: self.place(),
+            }),
             Err(error) => Err(self.read_error(error)),
         }
     }
@@ -257,7 +307,11 @@ impl<'r> Members<'r> {
             match self.bytes.read(&mut buffer) {
                 Ok(0) => return Ok(()),
                 Ok(count) if is_zero(&buffer[..count]) => {}
-                Ok(_other) => return Err(Error::AfterEnd { place: self.place() }),
+                Ok(_other) => {
+                    return Err(Error::AfterEnd {
+                        place: self.place(),
+                    });
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.read_error(error)),
             }
@@ -265,7 +319,11 @@ impl<'r> Members<'r> {
     }
 
     pub(super) fn refused(&self, name: &[u8], fault: Fault) -> Error {
-        Error::Entry { place: self.place(), name: name.to_vec(), fault }
+        Error::Entry {
+            place: self.place(),
+            name: name.to_vec(),
+            fault,
+        }
     }
 }
 
@@ -274,7 +332,9 @@ struct Stored<'m, 'r>(&'m mut Members<'r>);
 
 impl Read for Stored<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.0.content).unwrap_or(usize::MAX).min(buffer.len());
+        let most = usize::try_from(self.0.content)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         if most == 0 {
             return Ok(0);
         }
@@ -294,7 +354,10 @@ fn padding(size: u64) -> u64 {
 
 /// The content of a GNU `L` or `K`: a name and its closing NUL.
 fn long_name(mut data: Vec<u8>) -> Result<Vec<u8>, Fault> {
-    let end = data.iter().position(|&byte| byte == 0).unwrap_or(data.len());
+    let end = data
+        .iter()
+        .position(|&byte| byte == 0)
+        .unwrap_or(data.len());
     if !is_zero(&data[end..]) {
         return Err(Fault::Extended("a long name goes on after its end"));
     }
@@ -305,12 +368,25 @@ fn long_name(mut data: Vec<u8>) -> Result<Vec<u8>, Fault> {
 fn stored_size(header: &Checked<'_>, extended: Option<u64>) -> Result<u64, Fault> {
     let size = header.size()?;
     let stored = match extended {
-        Some(extended) if size == 0 || size == extended || (size == OCTAL_MAX && extended > size) => extended,
-        Some(extended) => return Err(Fault::Sizes { header: size, extended }),
+        Some(extended)
+            if size == 0 || size == extended || (size == OCTAL_MAX && extended > size) =>
+        {
+            extended
+        }
+        Some(extended) => {
+            return Err(Fault::Sizes {
+                header: size,
+                extended,
+            });
+        }
         None => size,
     };
     // Keeps every sum with blocks and padding below from overflowing.
-    if stored > i64::MAX as u64 { Err(Fault::Size) } else { Ok(stored) }
+    if stored > i64::MAX as u64 {
+        Err(Fault::Size)
+    } else {
+        Ok(stored)
+    }
 }
 
 /// What the type byte says; only files have content, and a name that ends in a slash is a folder's.
@@ -325,7 +401,9 @@ fn kind(
     let (kind, called) = match header.kind() {
         // The oldest format has no type for folders, just the slash.
         0 if slash && map.is_none() => (Kind::Directory, "folder"),
-        0 | b'0' | b'7' | b'S' if slash => return Err(Fault::Header("a file whose name ends like a folder's")),
+        0 | b'0' | b'7' | b'S' if slash => {
+            return Err(Fault::Header("a file whose name ends like a folder's"));
+        }
         0 | b'0' | b'7' | b'S' => {
             let size = map.as_ref().map_or(size, SparseMap::size);
             return Ok(Kind::File { size, map });

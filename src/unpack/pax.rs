@@ -34,7 +34,9 @@ impl Extended {
         for record in Records(data) {
             let (key, _value) = record?;
             if matches!(key, b"path" | b"linkpath" | b"size") || key.starts_with(b"GNU.sparse.") {
-                return Err(Fault::Extended("names, sizes and holes cannot be the same for all members"));
+                return Err(Fault::Extended(
+                    "names, sizes and holes cannot be the same for all members",
+                ));
             }
             refuse_unreadable(key)?;
             xattrs |= is_xattr(key);
@@ -80,7 +82,12 @@ fn refuse_unreadable(key: &[u8]) -> Result<(), Fault> {
 }
 
 fn is_xattr(key: &[u8]) -> bool {
-    let prefixes: [&[u8]; 4] = [b"SCHILY.xattr.", b"LIBARCHIVE.xattr.", b"SCHILY.acl.", b"RHT.security."];
+    let prefixes: [&[u8]; 4] = [
+        b"SCHILY.xattr.",
+        b"LIBARCHIVE.xattr.",
+        b"SCHILY.acl.",
+        b"RHT.security.",
+    ];
     prefixes.iter().any(|prefix| key.starts_with(prefix))
 }
 
@@ -90,7 +97,10 @@ pub(super) fn decimal(text: &[u8]) -> Result<u64, Fault> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return Err(wrong);
     }
-    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(wrong)
+    std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or(wrong)
 }
 
 /// The records of a header's data.
@@ -105,7 +115,11 @@ impl<'d> Iterator for Records<'d> {
         }
         let record = split(self.0);
         self.0 = record.map_or(&[], |(_, _, rest)| rest);
-        Some(record.map(|(key, value, _)| (key, value)).ok_or(Fault::Extended("a record is malformed")))
+        Some(
+            record
+                .map(|(key, value, _)| (key, value))
+                .ok_or(Fault::Extended("a record is malformed")),
+        )
     }
 }
 
@@ -151,7 +165,11 @@ mod tests {
             b"10 size=1k\n",
             b"10 path=ab\n10 path=cd\n",
         ] {
-            assert!(Extended::local(data).is_err(), "{}", String::from_utf8_lossy(data));
+            assert!(
+                Extended::local(data).is_err(),
+                "{}",
+                String::from_utf8_lossy(data)
+            );
         }
     }
 

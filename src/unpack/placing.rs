@@ -48,7 +48,12 @@ pub(super) struct Placing<'a, 's> {
 
 impl<'a, 's> Placing<'a, 's> {
     pub(super) fn new(staging: &'a mut Staging<'s>, earlier: Earlier) -> Self {
-        Self { staging, earlier, taken: HashMap::new(), done: Unpacked::default() }
+        Self {
+            staging,
+            earlier,
+            taken: HashMap::new(),
+            done: Unpacked::default(),
+        }
     }
 
     /// Ends, after saying what was left out.
@@ -90,7 +95,8 @@ impl<'a, 's> Placing<'a, 's> {
         path: &EntryPath,
         strip: u32,
     ) -> Result<(), Error> {
-        self.try_place(members, member, path, strip).map_err(|stop| stop.at(members, &member.name))
+        self.try_place(members, member, path, strip)
+            .map_err(|stop| stop.at(members, &member.name))
     }
 
     fn try_place(
@@ -103,7 +109,9 @@ impl<'a, 's> Placing<'a, 's> {
         self.done.entries += 1;
         self.done.left_out.xattrs += u64::from(member.xattrs);
         match &member.kind {
-            Kind::HardLink { target } => self.hard_link(member.number, path, &hard_link_target(target, strip)?)?,
+            Kind::HardLink { target } => {
+                self.hard_link(member.number, path, &hard_link_target(target, strip)?)?
+            }
             Kind::Directory => {
                 self.take(path, member.number, How::Folder)?;
                 self.staging.directory(path)?;
@@ -145,9 +153,15 @@ impl<'a, 's> Placing<'a, 's> {
             return self.leave_out(number, path, *special);
         }
         // What stands at `path` may have to go first, and must not take the target with it.
-        let there = matches!(self.staging.tree().get(target), Some(EntryKind::File { .. } | EntryKind::Symlink { .. }));
+        let there = matches!(
+            self.staging.tree().get(target),
+            Some(EntryKind::File { .. } | EntryKind::Symlink { .. })
+        );
         if !there || target == path || target.is_below(path) {
-            return Err(Fault::HardLink { target: target.clone() }.into());
+            return Err(Fault::HardLink {
+                target: target.clone(),
+            }
+            .into());
         }
         self.take(path, number, How::Other)?;
         Ok(self.staging.hard_link(path, target)?)
@@ -173,7 +187,12 @@ impl<'a, 's> Placing<'a, 's> {
     }
 
     /// Remembers a name that nothing but a second folder may have again.
-    pub(super) fn take_name(&mut self, path: &EntryPath, number: u64, how: How) -> Result<(), Stop> {
+    pub(super) fn take_name(
+        &mut self,
+        path: &EntryPath,
+        number: u64,
+        how: How,
+    ) -> Result<(), Stop> {
         match self.taken.get(path) {
             Some((_, How::Folder)) if how == How::Folder => {}
             Some((first, _)) => return Err(Fault::Twice { first: *first }.into()),
@@ -203,7 +222,9 @@ impl<'a, 's> Placing<'a, 's> {
 
 /// The target of a hard link as a path of the tree.
 fn hard_link_target(target: &[u8], strip: u32) -> Result<EntryPath, Fault> {
-    let path = member_name::path(target).map_err(Fault::Target)?.ok_or(Fault::Target(PathFault::Dots))?;
+    let path = member_name::path(target)
+        .map_err(Fault::Target)?
+        .ok_or(Fault::Target(PathFault::Dots))?;
     path.strip(strip as usize).ok_or(Fault::Strip(strip))
 }
 

@@ -37,14 +37,21 @@ impl SparseMap {
                 return Err(Fault::Sparse("its regions overlap or go back"));
             }
             if region.length > 0 && held % BLOCK as u64 != 0 {
-                return Err(Fault::Sparse("a region before the last is no multiple of 512 bytes"));
+                return Err(Fault::Sparse(
+                    "a region before the last is no multiple of 512 bytes",
+                ));
             }
-            let region_end = region.offset.checked_add(region.length).filter(|end| *end <= size);
+            let region_end = region
+                .offset
+                .checked_add(region.length)
+                .filter(|end| *end <= size);
             end = region_end.ok_or(Fault::Sparse("a region lies beyond its end"))?;
             held += region.length;
         }
         if held != stored {
-            return Err(Fault::Sparse("its regions hold more or less than is stored"));
+            return Err(Fault::Sparse(
+                "its regions hold more or less than is stored",
+            ));
         }
         Ok(Self { regions, size })
     }
@@ -94,7 +101,10 @@ impl PaxSparse {
                 return Ok(());
             }
             b"numbytes" => {
-                let offset = self.offset.take().ok_or(Fault::Sparse("a length without an offset"))?;
+                let offset = self
+                    .offset
+                    .take()
+                    .ok_or(Fault::Sparse("a length without an offset"))?;
                 return push(&mut self.regions, offset, decimal(value)?);
             }
             b"map" if self.regions.is_empty() => return self.take_map(value),
@@ -131,7 +141,9 @@ impl PaxSparse {
         }
         let size = self.size.ok_or(Fault::Sparse("its size is missing"))?;
         match self.version {
-            (Some(1), Some(0)) if self.regions.is_empty() && self.offset.is_none() && self.count.is_none() => {
+            (Some(1), Some(0))
+                if self.regions.is_empty() && self.offset.is_none() && self.count.is_none() =>
+            {
                 Ok(Some(PaxMap::BeforeData { size }))
             }
             (None, None) | (Some(0), Some(0 | 1)) => {
@@ -147,8 +159,18 @@ impl PaxSparse {
 
 /// Reads the map before the data of format 1.0: decimal lines (how many regions, then offset and length of each),
 /// padded to a block. `stored` is what map and data take together.
-pub(super) fn map_before_data(data: &mut dyn Read, size: u64, stored: u64) -> io::Result<Result<SparseMap, Fault>> {
-    let mut lines = Lines { data, block: [0; BLOCK], at: BLOCK, taken: 0, stored };
+pub(super) fn map_before_data(
+    data: &mut dyn Read,
+    size: u64,
+    stored: u64,
+) -> io::Result<Result<SparseMap, Fault>> {
+    let mut lines = Lines {
+        data,
+        block: [0; BLOCK],
+        at: BLOCK,
+        taken: 0,
+        stored,
+    };
     let count = match lines.number()? {
         Ok(count) => count,
         Err(fault) => return Ok(Err(fault)),
@@ -207,7 +229,10 @@ pub(super) fn gnu_map(
     /// Where, in a block of regions, it says whether another one follows.
     const MORE: usize = 21 * 24;
     let mut regions = Vec::new();
-    let first = header.sparse.iter().flat_map(|region| [&region.offset, &region.numbytes]);
+    let first = header
+        .sparse
+        .iter()
+        .flat_map(|region| [&region.offset, &region.numbytes]);
     let first: Vec<u8> = first.flatten().copied().collect();
     let mut taken = take_regions(&mut regions, &first);
     let mut more = header.isextended[0] != 0;
@@ -228,7 +253,9 @@ fn take_regions(regions: &mut Vec<Region>, fields: &[u8]) -> Result<(), Fault> {
         if offset[0] == 0 || length[0] == 0 {
             break;
         }
-        let pair = number(offset).zip(number(length)).ok_or(Fault::Sparse("a region is no number"))?;
+        let pair = number(offset)
+            .zip(number(length))
+            .ok_or(Fault::Sparse("a region is no number"))?;
         push(regions, pair.0, pair.1)?;
     }
     Ok(())
@@ -247,7 +274,13 @@ impl<'m, R: Read> Expanded<'m, R> {
     pub(super) fn new(map: &'m SparseMap, data: R) -> Self {
         let mut regions = map.regions.iter();
         let current = regions.next().copied();
-        Self { data, regions, current, position: 0, size: map.size }
+        Self {
+            data,
+            regions,
+            current,
+            position: 0,
+            size: map.size,
+        }
     }
 }
 
@@ -259,7 +292,11 @@ impl<R: Read> Read for Expanded<'_, R> {
             }
             self.current = self.regions.next().copied();
         }
-        let until = |end: u64| usize::try_from(end - self.position).unwrap_or(usize::MAX).min(buffer.len());
+        let until = |end: u64| {
+            usize::try_from(end - self.position)
+                .unwrap_or(usize::MAX)
+                .min(buffer.len())
+        };
         let count = match self.current {
             Some(region) if region.offset <= self.position => {
                 let part = until(region.offset + region.length);
@@ -281,7 +318,10 @@ mod tests {
     use super::*;
 
     fn map(regions: &[(u64, u64)], size: u64, stored: u64) -> Result<SparseMap, Fault> {
-        let regions = regions.iter().map(|&(offset, length)| Region { offset, length }).collect();
+        let regions = regions
+            .iter()
+            .map(|&(offset, length)| Region { offset, length })
+            .collect();
         SparseMap::new(regions, size, stored)
     }
 
@@ -301,7 +341,9 @@ mod tests {
         let map = map(&[(2, 512), (600, 2)], 610, 514).unwrap();
         let data: Vec<u8> = std::iter::repeat_n(b'x', 514).collect();
         let mut all = Vec::new();
-        Expanded::new(&map, &data[..]).read_to_end(&mut all).unwrap();
+        Expanded::new(&map, &data[..])
+            .read_to_end(&mut all)
+            .unwrap();
         let parts = [&[0; 2][..], &[b'x'; 512], &[0; 86], b"xx", &[0; 8]];
         assert_eq!(all, parts.concat());
     }

@@ -51,12 +51,27 @@ impl LeftOut {
     /// Tells the user; `layer` comes first where there are several.
     pub(super) fn note(&self, staging: &mut Staging<'_>, layer: Option<u32>) {
         let sentences = [
-            (self.devices, counted(self.devices, "device node", "left out")),
+            (
+                self.devices,
+                counted(self.devices, "device node", "left out"),
+            ),
             (self.fifos, counted(self.fifos, "fifo", "left out")),
             (self.sockets, counted(self.sockets, "socket", "left out")),
-            (self.labels, counted(self.labels, "volume label", "left out")),
-            (self.setuid, format!("setuid or setgid bit dropped from {}", counted(self.setuid, "file", ""))),
-            (self.xattrs, format!("extended attributes of {} ignored", entries(self.xattrs))),
+            (
+                self.labels,
+                counted(self.labels, "volume label", "left out"),
+            ),
+            (
+                self.setuid,
+                format!(
+                    "setuid or setgid bit dropped from {}",
+                    counted(self.setuid, "file", "")
+                ),
+            ),
+            (
+                self.xattrs,
+                format!("extended attributes of {} ignored", entries(self.xattrs)),
+            ),
         ];
         for (_, sentence) in sentences.iter().filter(|(count, _)| *count > 0) {
             staging.note(match layer {
@@ -69,11 +84,17 @@ impl LeftOut {
 
 fn counted(count: u64, what: &str, deed: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural} {deed}").trim_end().to_owned()
+    format!("{count} {what}{plural} {deed}")
+        .trim_end()
+        .to_owned()
 }
 
 fn entries(count: u64) -> String {
-    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
+    if count == 1 {
+        "1 entry".to_owned()
+    } else {
+        format!("{count} entries")
+    }
 }
 
 #[cfg(test)]
@@ -82,7 +103,10 @@ mod tests {
 
     #[test]
     fn one_is_singular() {
-        assert_eq!(counted(1, "device node", "left out"), "1 device node left out");
+        assert_eq!(
+            counted(1, "device node", "left out"),
+            "1 device node left out"
+        );
         assert_eq!(counted(3, "file", ""), "3 files");
         assert_eq!(entries(1), "1 entry");
     }

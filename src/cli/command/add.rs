@@ -33,7 +33,7 @@ pub struct AddArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[group(required = true, multiple = false)]
 pub struct SourceFlags {
-    /// An image or artifact in a registry, by tag or digest, or oci-layout:DIR[:TAG]
+    /// An image or artifact in a registry, by tag or digest; or oci-layout:DIR, or oci-layout:DIR:TAG
     #[arg(long, value_name = "REF")]
     pub oci: Option<String>,
     /// A tar archive: an http(s):// or file:// URL, or a path

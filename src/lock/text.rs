@@ -1,0 +1,120 @@
+//! Writes the text of a lock: a fixed order of keys, one value a line, nothing that two branches both change.
+
+use std::fmt::Write as _;
+
+use super::Lock;
+use super::block::{Block, Location, LockedSource};
+use crate::model::name::EnvName;
+use crate::model::pin::{Pin, PinnedLayer};
+use crate::model::platform::Platform;
+
+const HEADER: &str = "\
+# Written by pyro: pins every source of envs.toml. Commit it. `pyro lock --upgrade` moves the pins.
+schema = 1
+";
+
+/// The text of `lock`.
+pub(super) fn of(lock: &Lock) -> String {
+    let mut text = HEADER.to_owned();
+    for (name, platform, block) in lock.blocks() {
+        text.push_str(&block_text(name, platform, block));
+    }
+    text
+}
+
+/// One block with the empty line before it.
+pub(super) fn block_text(name: &EnvName, platform: &Platform, block: &Block) -> String {
+    let mut text = "\n[[environment]]\n".to_owned();
+    line(&mut text, "name", &quoted(name.as_str()));
+    line(&mut text, "platform", &quoted(platform.as_str()));
+    line(
+        &mut text,
+        "declaration",
+        &quoted(&block.declaration().to_string()),
+    );
+    for source in block.sources() {
+        text.push_str("\n[[environment.source]]\n");
+        write_source(&mut text, source);
+    }
+    text
+}
+
+fn write_source(text: &mut String, source: &LockedSource) {
+    match source.location() {
+        Location::Local(path) => line(text, "local", &quoted(path)),
+        Location::Archive(locations) => line(text, "archive", &one_or_several(locations)),
+        Location::Oci(reference) => line(text, "oci", &quoted(reference)),
+    }
+    match source.pin() {
+        None | Some(Pin::Local { .. }) => {}
+        Some(Pin::Archive { sha256, size, .. }) => {
+            line(text, "sha256", &quoted(&sha256.to_string()));
+            line(text, "size", &size.to_string());
+        }
+        Some(Pin::Oci { digest, layers, .. }) => {
+            line(text, "digest", &quoted(&digest.to_string()));
+            line(text, "layers", &layer_list(layers));
+        }
+    }
+    if let Some(output) = source.pin().and_then(Pin::output) {
+        line(text, "output", &quoted(&output.to_string()));
+    }
+}
+
+fn line(text: &mut String, key: &str, value: &str) {
+    text.push_str(key);
+    text.push_str(" = ");
+    text.push_str(value);
+    text.push('\n');
+}
+
+fn one_or_several(locations: &[String]) -> String {
+    match locations {
+        [one] => quoted(one),
+        several => list(several.iter().map(|location| quoted(location))),
+    }
+}
+
+fn layer_list(layers: &[PinnedLayer]) -> String {
+    list(layers.iter().map(|PinnedLayer { digest, size }| {
+        let digest = quoted(&digest.to_string());
+        format!("{{ digest = {digest}, size = {size} }}")
+    }))
+}
+
+/// A list with one element a line.
+fn list(elements: impl Iterator<Item = String>) -> String {
+    let mut text = "[".to_owned();
+    for element in elements {
+        text.push_str("\n    ");
+        text.push_str(&element);
+        text.push(',');
+    }
+    if text.ends_with(',') {
+        text.push('\n');
+    }
+    text.push(']');
+    text
+}
+
+/// A basic string of TOML, on one line whatever is in it.
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{:04X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}

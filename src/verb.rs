@@ -1,0 +1,34 @@
+//! The verbs: each joins the rooms below into one thing that a user asks for. They emit events and print nothing.
+//!
+//! Plan, then act: [`realize`] first looks at every environment without touching a source ([`look`]), so that a run
+//! with nothing to do opens no connection and reads no content; what is left is brought in by [`bring`], several
+//! environments at a time; only when all are valid does the profile move.
+
+mod bring;
+mod context;
+mod error;
+mod inspect;
+mod local;
+mod lock;
+mod look;
+mod lookup;
+mod outcome;
+mod project;
+mod prune;
+mod pull;
+mod realize;
+mod show;
+mod verify;
+
+pub use context::{Context, Policy};
+pub use error::Error;
+pub use inspect::{Inspected, inspect};
+pub use lock::{BlockState, LockMode, LockReport, Locked, Outputs, lock, stale};
+pub use lookup::{Found, Scope};
+pub use outcome::{Outcome, Skipped, Why};
+pub use project::Project;
+pub use prune::{Pruned, prune};
+pub use pull::{Pulled, pull};
+pub use realize::{Realized, RealizedEnvironment, Request, Target, realize};
+pub use show::{Shown, restore, shown};
+pub use verify::{Checked, Repair, Verified, verify};

@@ -1,0 +1,210 @@
+//! What is known of an environment without opening a source: declared, locked, installed.
+
+use super::context::{Context, Policy};
+use super::error::Error;
+use super::look::{Looked, Wanted, described, look};
+use super::lookup::Found;
+use super::outcome::Outcome;
+use super::pull::entry;
+use crate::model::digest::StoreHash;
+use crate::model::input::PinInput;
+use crate::model::name::ProfileName;
+use crate::model::pin::Pin;
+use crate::model::platform::Platform;
+use crate::model::realisation::Realisation;
+use crate::model::source::{OciSource, Source};
+use crate::model::store_path::StorePathName;
+use crate::profile;
+use crate::store::{Found as InStore, Published};
+
+/// One environment, as declared and as installed.
+#[derive(Debug)]
+pub struct Inspected {
+    /// The valid path; none when it is not installed.
+    pub outcome: Option<Outcome>,
+    /// Where its bytes came from, or would come from first.
+    pub source: Option<String>,
+    /// The digest that its source is pinned by, where known.
+    pub source_digest: Option<String>,
+    /// Registry, repository and tag or digest of its first registry source.
+    pub oci: Option<(String, String, String)>,
+}
+
+/// Looks at one environment.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn inspect(
+    cx: Option<&Context<'_>>,
+    found: Found<'_>,
+    platform: &Platform,
+) -> Result<Inspected, Error> {
+    let outcome = match cx {
+        None => None,
+        Some(cx) => {
+            let wanted = Wanted::new(found.project, found.environment, platform, Policy::Update);
+            match look(cx, &wanted)? {
+                Looked::Ready(outcome) => Some(*outcome),
+                Looked::Needed { .. } => remembered(cx, found, platform)?,
+            }
+        }
+    };
+    let oci = found
+        .environment
+        .sources
+        .iter()
+        .find_map(|source| match source {
+            Source::Oci(OciSource::Registry(reference)) => {
+                let digest = reference.digest().map(|digest| digest.to_string());
+                let at = digest
+                    .or_else(|| reference.tag().map(str::to_owned))
+                    .unwrap_or_default();
+                Some((
+                    reference.registry().to_owned(),
+                    reference.repository().to_owned(),
+                    at,
+                ))
+            }
+            _ => None,
+        });
+    let (source, source_digest) = match &outcome {
+        Some(outcome) => (Some(outcome.source.clone()), outcome.source_digest.clone()),
+        None => first_source(found, platform),
+    };
+    Ok(Inspected {
+        outcome,
+        source,
+        source_digest,
+        oci,
+    })
+}
+
+fn first_source(found: Found<'_>, platform: &Platform) -> (Option<String>, Option<String>) {
+    let Some(source) = found.environment.sources.first() else {
+        return (None, None);
+    };
+    let lock = found.project.lock();
+    let pin = lock
+        .and_then(|lock| lock.pin_of(&found.environment.name, platform, source))
+        .cloned();
+    let nothing = Pin::Local {
+        output: StoreHash::from_bytes([0; 32]),
+    };
+    let (text, digest) = described(source, found.project.base(), &pin.unwrap_or(nothing));
+    (Some(text), digest)
+}
+
+/// A valid path that the profile `pulled` or a realisation names for this declaration.
+///
+/// A realisation counts only where its input is what the declaration says now, but for the bytes.
+pub(super) fn remembered(
+    cx: &Context<'_>,
+    found: Found<'_>,
+    platform: &Platform,
+) -> Result<Option<Outcome>, Error> {
+    let records = cx.store.realisations()?;
+    let entry = entry(found, platform, &cx.host);
+    let pulled = profile::current(cx.store, &ProfileName::pulled())?
+        .and_then(|live| live.environments.get(&entry).cloned());
+    let fitting: Vec<&Realisation> = records
+        .iter()
+        .rev()
+        .filter(|record| fits(record, found, platform))
+        .collect();
+    let pulled_record = fitting
+        .iter()
+        .find(|record| Some(&record.path) == pulled.as_ref());
+    for record in pulled_record.into_iter().chain(fitting.iter()) {
+        let Some((index, pin)) = source_of(record, found) else {
+            continue;
+        };
+        if let Some(published) = valid(cx, &record.path)? {
+            let (source, source_digest) = (record.source.clone(), record.source_digest.clone());
+            return Ok(Some(Outcome {
+                published,
+                source,
+                source_digest,
+                index,
+                pin,
+                skipped: Vec::new(),
+            }));
+        }
+    }
+    // Pulled by somebody whose records this account does not have.
+    let expected = format!(
+        "{}-{}",
+        found.environment.name.file_stem(),
+        found.environment.version
+    );
+    let (Some(path), Some(first)) = (
+        pulled.filter(|path| path.label() == expected),
+        found.environment.sources.first(),
+    ) else {
+        return Ok(None);
+    };
+    let pin = Pin::Local {
+        output: path.hash(),
+    };
+    let (source, source_digest) = described(first, found.project.base(), &pin);
+    let published = valid(cx, &path)?;
+    Ok(published.map(|published| Outcome {
+        published,
+        source,
+        source_digest,
+        index: 0,
+        pin,
+        skipped: Vec::new(),
+    }))
+}
+
+fn valid(cx: &Context<'_>, name: &StorePathName) -> Result<Option<Published>, Error> {
+    Ok(match cx.store.find(name, cx.depth, cx.observer)? {
+        InStore::Valid(published) => Some(*published),
+        InStore::Missing | InStore::Damaged(_) => None,
+    })
+}
+
+fn fits(record: &Realisation, found: Found<'_>, platform: &Platform) -> bool {
+    let now = crate::model::input::Input::new(
+        found.environment,
+        platform,
+        record.input.pin.clone(),
+        record.input.strip_components,
+    );
+    now == record.input
+}
+
+/// Which declared source a record is of, by the kind of its pin.
+fn source_of(record: &Realisation, found: Found<'_>) -> Option<(usize, Pin)> {
+    let output = record.path.hash();
+    let sources = found.environment.sources.iter().enumerate();
+    let index = |wanted: fn(&Source) -> bool| {
+        sources
+            .clone()
+            .find(|(_, source)| wanted(source))
+            .map(|(n, _)| n)
+    };
+    match &record.input.pin {
+        PinInput::Local(_) => Some((
+            index(|s| matches!(s, Source::Local(_)))?,
+            Pin::Local { output },
+        )),
+        PinInput::Archive(crate::model::digest::OciDigest::Sha256(sha256)) => {
+            let pin = Pin::Archive {
+                sha256: *sha256,
+                size: 0,
+                output: Some(output),
+            };
+            Some((index(|s| matches!(s, Source::Archive(_)))?, pin))
+        }
+        PinInput::Archive(_) => None,
+        PinInput::Oci(digest) => {
+            let pin = Pin::Oci {
+                digest: *digest,
+                layers: Vec::new(),
+                output: Some(output),
+            };
+            Some((index(|s| matches!(s, Source::Oci(_)))?, pin))
+        }
+    }
+}

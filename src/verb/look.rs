@@ -1,0 +1,271 @@
+//! Looking: is an environment there and valid, without opening any source?
+//!
+//! Sources are looked at in their order, since the first usable one wins. A pinned source whose output is known and
+//! valid is enough; a local folder is compared by its record, one `lstat` a file. The first source that would have
+//! to be opened ends the look.
+
+use std::path::Path;
+
+use super::context::{Context, Policy};
+use super::error::Error;
+use super::local;
+use super::outcome::{Outcome, Skipped, Why};
+use super::project::Project;
+use crate::lock::Lock;
+use crate::model::digest::StoreHash;
+use crate::model::environment::Environment;
+use crate::model::input::{Input, PinInput};
+use crate::model::pin::Pin;
+use crate::model::platform::Platform;
+use crate::model::source::Source;
+use crate::model::store_path::StorePathName;
+use crate::store::{Found, Published};
+
+/// One environment on one platform, with what is pinned of it.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted<'p> {
+    pub(super) environment: &'p Environment,
+    pub(super) platform: Platform,
+    pub(super) base: &'p Path,
+    pub(super) policy: Policy,
+    /// One for each source.
+    pub(super) pins: Vec<Option<Pin>>,
+    /// Whether the lock has a block that says what the declaration says.
+    pub(super) locked: bool,
+}
+
+impl<'p> Wanted<'p> {
+    /// What `project` says of `environment`; pins of a stale block count as far as their source is the same.
+    pub(super) fn new(
+        project: &'p Project,
+        environment: &'p Environment,
+        platform: &Platform,
+        policy: Policy,
+    ) -> Self {
+        let lock = project.lock();
+        let block = lock.and_then(|lock| lock.get(&environment.name, platform));
+        let locked =
+            block.is_some_and(|block| block.declaration() == environment.declaration_hash());
+        let trusted = locked || policy == Policy::Frozen;
+        let pins = environment
+            .sources
+            .iter()
+            .map(|source| pin_of(lock?, environment, platform, source, policy, trusted))
+            .collect();
+        Self {
+            environment,
+            platform: platform.clone(),
+            base: project.base(),
+            policy,
+            pins,
+            locked,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.environment.name.as_str()
+    }
+
+    /// The store path that has `hash`, if it is this environment's.
+    pub(super) fn path_of(&self, hash: StoreHash) -> StorePathName {
+        StorePathName::new(hash, &self.environment.name, &self.environment.version)
+    }
+
+    /// The input of a realisation from these bytes.
+    pub(super) fn input(&self, source: &Source, pin: PinInput) -> Input {
+        let strip = match source {
+            Source::Archive(archive) => archive.strip_components,
+            Source::Local(_) | Source::Oci(_) => 0,
+        };
+        Input::new(self.environment, &self.platform, pin, strip)
+    }
+}
+
+fn pin_of(
+    lock: &Lock,
+    environment: &Environment,
+    platform: &Platform,
+    source: &Source,
+    policy: Policy,
+    trusted: bool,
+) -> Option<Pin> {
+    if policy == Policy::Refresh {
+        return None;
+    }
+    let pin = lock.pin_of(&environment.name, platform, source)?.clone();
+    if trusted {
+        return Some(pin);
+    }
+    // The same bytes, but the declaration may make another tree of them now.
+    match (pin, source) {
+        (Pin::Local { .. }, _) => None,
+        (Pin::Archive { sha256, .. }, Source::Archive(archive))
+            if archive.sha256.is_some_and(|d| d != sha256) =>
+        {
+            None
+        }
+        (Pin::Archive { sha256, size, .. }, _) => Some(Pin::Archive {
+            sha256,
+            size,
+            output: None,
+        }),
+        (Pin::Oci { digest, layers, .. }, _) => Some(Pin::Oci {
+            digest,
+            layers,
+            output: None,
+        }),
+    }
+}
+
+/// The digest that names the bytes of a pin, for records and reports; local folders have none.
+pub(super) fn pin_input(pin: &Pin) -> Option<PinInput> {
+    match pin {
+        Pin::Local { .. } => None,
+        Pin::Archive { sha256, .. } => Some(PinInput::Archive((*sha256).into())),
+        Pin::Oci { digest, .. } => Some(PinInput::Oci(*digest)),
+    }
+}
+
+/// What a look says.
+pub(super) enum Looked {
+    /// Nothing is to be done.
+    Ready(Box<Outcome>),
+    /// A source must be opened; what was found damaged on the way.
+    Needed { damage: Option<String> },
+}
+
+/// What a look at one source says.
+pub(super) enum Seen {
+    Ready(Box<Published>, Pin),
+    Needed { damage: Option<String> },
+    Skip(Skipped),
+}
+
+/// Looks at one environment.
+pub(super) fn look(cx: &Context<'_>, wanted: &Wanted<'_>) -> Result<Looked, Error> {
+    let mut skipped = Vec::new();
+    for (index, source) in wanted.environment.sources.iter().enumerate() {
+        let seen = match source {
+            Source::Local(folder) => local::see(cx, wanted, index, &folder.resolve(wanted.base))?,
+            Source::Archive(_) | Source::Oci(_) => see_remote(cx, wanted, index)?,
+        };
+        match seen {
+            Seen::Ready(published, pin) => {
+                let (source, source_digest) = provenance(cx, wanted, index, &pin)?;
+                let published = *published;
+                let outcome = Outcome {
+                    published,
+                    source,
+                    source_digest,
+                    index,
+                    pin,
+                    skipped,
+                };
+                return Ok(Looked::Ready(Box::new(outcome)));
+            }
+            Seen::Needed { damage } => return Ok(Looked::Needed { damage }),
+            Seen::Skip(skip) => skipped.push(skip),
+        }
+    }
+    Ok(Looked::Needed { damage: None })
+}
+
+/// Looks for the output of a pinned archive or image.
+pub(super) fn see_remote(
+    cx: &Context<'_>,
+    wanted: &Wanted<'_>,
+    index: usize,
+) -> Result<Seen, Error> {
+    let source = &wanted.environment.sources[index];
+    let Some(pin) = &wanted.pins[index] else {
+        if wanted.policy.may_pin() {
+            return Ok(Seen::Needed { damage: None });
+        }
+        let reason = "the lock has no pin for it".to_owned();
+        return Ok(Seen::Skip(Skipped {
+            source: source.to_string(),
+            reason,
+            why: Why::Policy,
+        }));
+    };
+    let output = match (pin.output(), pin_input(pin)) {
+        (Some(output), _) => Some(wanted.path_of(output)),
+        (None, Some(input)) => cx
+            .store
+            .realisation(&wanted.input(source, input))?
+            .map(|record| record.path),
+        (None, None) => None,
+    };
+    let Some(name) = output else {
+        return Ok(Seen::Needed { damage: None });
+    };
+    Ok(match cx.store.find(&name, cx.depth, cx.observer)? {
+        Found::Valid(published) => {
+            let pin = pin.clone().with_output(name.hash());
+            Seen::Ready(published, pin)
+        }
+        Found::Missing => Seen::Needed { damage: None },
+        Found::Damaged(damage) => Seen::Needed {
+            damage: Some(damage.summary()),
+        },
+    })
+}
+
+/// Where the bytes of a path that is there came from: as remembered, else as declared and pinned.
+fn provenance(
+    cx: &Context<'_>,
+    wanted: &Wanted<'_>,
+    index: usize,
+    pin: &Pin,
+) -> Result<(String, Option<String>), Error> {
+    let source = &wanted.environment.sources[index];
+    if let Some(input) = pin_input(pin)
+        && let Some(record) = cx.store.realisation(&wanted.input(source, input))?
+    {
+        return Ok((record.source, record.source_digest));
+    }
+    Ok(described(source, wanted.base, pin))
+}
+
+/// Where bytes come from, by declaration and pin alone.
+pub(super) fn described(source: &Source, base: &Path, pin: &Pin) -> (String, Option<String>) {
+    use crate::model::source::{ArchiveLocation, OciSource};
+    match (source, pin) {
+        (Source::Local(local), _) => (format!("local:{}", local.resolve(base).display()), None),
+        (Source::Archive(archive), pin) => {
+            let text = match archive.locations.first() {
+                Some(ArchiveLocation::Http(url)) => url.clone(),
+                Some(file) => format!("file://{}", file.path(base).unwrap_or_default().display()),
+                None => String::new(),
+            };
+            let digest = match pin {
+                Pin::Archive { sha256, .. } => Some(format!("sha256:{sha256}")),
+                _ => None,
+            };
+            (text, digest)
+        }
+        (Source::Oci(oci), pin) => {
+            let digest = match pin {
+                Pin::Oci { digest, .. } => Some(digest.to_string()),
+                _ => None,
+            };
+            let at = digest
+                .as_deref()
+                .map(|digest| format!("@{digest}"))
+                .unwrap_or_default();
+            let text = match oci {
+                OciSource::Registry(reference) => {
+                    format!(
+                        "oci://{}/{}{at}",
+                        reference.registry(),
+                        reference.repository()
+                    )
+                }
+                OciSource::Layout { folder, .. } => {
+                    format!("oci-layout:{}{at}", base.join(folder).display())
+                }
+            };
+            (text, digest)
+        }
+    }
+}

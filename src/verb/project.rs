@@ -1,0 +1,195 @@
+//! A declaration on disk, with the lock beside it.
+
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use super::context::base_of;
+use super::error::Error;
+use crate::declare::{self, Declaration};
+use crate::lock::{self, Lock};
+use crate::model::digest::FileHash;
+use crate::model::environment::Environment;
+use crate::model::name::{EnvName, ProfileName};
+use crate::model::platform::Platform;
+
+/// A declaration, or the built-in catalog.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The real path of the file; none for the catalog.
+    file: Option<PathBuf>,
+    base: PathBuf,
+    declaration: Declaration,
+    lock: Option<Lock>,
+}
+
+impl Project {
+    /// Reads `file` and the lock beside it.
+    ///
+    /// # Errors
+    /// When one of them cannot be read or has mistakes.
+    pub fn load(file: &Path) -> Result<Self, Error> {
+        let file = fs_err::canonicalize(file).map_err(|source| Error::io("find", file, source))?;
+        let text =
+            fs_err::read_to_string(&file).map_err(|source| Error::io("read", &file, source))?;
+        let declaration = declare::parse(&text, &file)?;
+        let lock_path = lock::lock_path(&file);
+        let lock = match fs_err::read_to_string(&lock_path) {
+            Ok(text) => Some(Self::read_lock(&text, &lock_path, &declaration)?),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(Error::io("read", lock_path, error)),
+        };
+        let base = base_of(&file).to_owned();
+        Ok(Self {
+            file: Some(file),
+            base,
+            declaration,
+            lock,
+        })
+    }
+
+    /// The built-in catalog, whose local folders stand below `bundle`.
+    #[must_use]
+    pub fn catalog(bundle: &Path) -> Self {
+        Self {
+            file: None,
+            base: bundle.to_owned(),
+            declaration: declare::catalog().clone(),
+            lock: None,
+        }
+    }
+
+    fn read_lock(text: &str, path: &Path, declaration: &Declaration) -> Result<Lock, Error> {
+        let prefer =
+            |name: &EnvName, _: &Platform| declaration.get(name).map(Environment::declaration_hash);
+        Ok(Lock::parse(text, path, &prefer)?.lock)
+    }
+
+    /// The file's real path; none for the catalog.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The folder that relative sources are relative to.
+    #[must_use]
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// What is declared.
+    #[must_use]
+    pub fn declaration(&self) -> &Declaration {
+        &self.declaration
+    }
+
+    /// The lock, if there is one.
+    #[must_use]
+    pub fn lock(&self) -> Option<&Lock> {
+        self.lock.as_ref()
+    }
+
+    /// Where the lock stands or would stand; none for the catalog.
+    #[must_use]
+    pub fn lock_path(&self) -> Option<PathBuf> {
+        self.file.as_deref().map(lock::lock_path)
+    }
+
+    /// The environment `name`.
+    ///
+    /// # Errors
+    /// When it is not declared; the message says what is.
+    pub fn environment(&self, name: &str) -> Result<&Environment, Error> {
+        let found = name
+            .parse::<EnvName>()
+            .ok()
+            .and_then(|name| self.declaration.get(&name));
+        found.ok_or_else(|| unknown(name, self.declaration.environments().keys()))
+    }
+
+    /// The profile that realizing this declaration moves.
+    #[must_use]
+    pub fn profile(&self) -> ProfileName {
+        match (&self.file, self.declaration.profile()) {
+            (_, Some(profile)) => profile.clone(),
+            (None, None) => ProfileName::pulled(),
+            (Some(file), None) => {
+                let folder = self
+                    .base
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned());
+                ProfileName::automatic(
+                    &folder.unwrap_or_default(),
+                    &FileHash::of(file.as_os_str().as_encoded_bytes()),
+                )
+            }
+        }
+    }
+
+    /// What tells this declaration's entries in the profile `pulled` from others' of the same name.
+    #[must_use]
+    pub fn pulled_suffix(&self) -> String {
+        match &self.file {
+            None => "catalog".to_owned(),
+            Some(file) => {
+                FileHash::of(file.as_os_str().as_encoded_bytes()).to_string()[..8].to_owned()
+            }
+        }
+    }
+
+    /// Writes `lock` beside the declaration, unless just that stands there; tells whether it was written.
+    ///
+    /// # Errors
+    /// When the system refuses; the old lock is then still whole.
+    pub fn write_lock(&mut self, lock: Lock) -> Result<bool, Error> {
+        let Some(path) = self.lock_path() else {
+            return Ok(false);
+        };
+        let text = lock.to_text();
+        let known = fs_err::read_to_string(&path).ok();
+        self.lock = Some(lock);
+        if known.as_deref() == Some(text.as_str()) {
+            return Ok(false);
+        }
+        replace(&path, &text)?;
+        Ok(true)
+    }
+}
+
+/// Replaces a text file of the user's by one rename, through a link if it is one.
+pub fn replace(path: &Path, text: &str) -> Result<(), Error> {
+    let path = fs_err::canonicalize(path).unwrap_or_else(|_absent| path.to_owned());
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let temporary = path.with_file_name(format!(".{name}.{}", crate::store::random_id()?));
+    let write = || -> io::Result<()> {
+        let mut file = fs_err::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        if let Ok(meta) = fs_err::metadata(&path) {
+            file.set_permissions(meta.permissions())?;
+        }
+        file.sync_all()?;
+        fs_err::rename(&temporary, &path)?;
+        fs_err::File::open(base_of(&path))?.sync_all()
+    };
+    write().map_err(|source| {
+        let _ = fs_err::remove_file(&temporary);
+        Error::io("write", &path, source)
+    })
+}
+
+/// The error for a name that nobody declares.
+pub(super) fn unknown<'n>(name: &str, known: impl Iterator<Item = &'n EnvName>) -> Error {
+    let known: Vec<String> = known.map(ToString::to_string).collect();
+    let nearest = declare::nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+    Error::UnknownEnvironment {
+        name: name.to_owned(),
+        known,
+        nearest,
+    }
+}

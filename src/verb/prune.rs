@@ -1,0 +1,140 @@
+//! Pruning: letting go of pulled environments that nobody declares any more, then collecting what nothing holds.
+//!
+//! Where the command runs does not matter: each entry of the profile `pulled` knows its own declaration. An entry
+//! goes when that file no longer has the name at that version, or is gone while its folder is there; a folder that
+//! is gone may be a volume that is not mounted, so the entry stays.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::context::{Context, base_of};
+use super::error::Error;
+use super::pull::commit;
+use crate::declare::{self, Declaration};
+use crate::gc::{self, Swept};
+use crate::model::generation::Cause;
+use crate::model::name::ProfileName;
+use crate::model::store_path::StorePathName;
+use crate::profile::{Change, Locked, current};
+
+/// What pruning removed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// Entries of the profile `pulled` that were dropped.
+    pub dropped: Vec<String>,
+    /// What the collection removed.
+    pub swept: Swept,
+}
+
+impl Pruned {
+    /// Store paths and staging trees that are gone.
+    #[must_use]
+    pub fn deleted(&self) -> Vec<PathBuf> {
+        self.swept
+            .paths
+            .iter()
+            .chain(&self.swept.staging)
+            .cloned()
+            .collect()
+    }
+}
+
+/// Drops entries that are no longer declared, then collects.
+///
+/// # Errors
+/// When a root cannot be read: nothing is collected then.
+pub fn prune(cx: &Context<'_>) -> Result<Pruned, Error> {
+    let dropped = drop_undeclared(cx)?;
+    let swept = gc::sweep(cx.store, cx.observer)?;
+    Ok(Pruned { dropped, swept })
+}
+
+fn drop_undeclared(cx: &Context<'_>) -> Result<Vec<String>, Error> {
+    let pulled = ProfileName::pulled();
+    if current(cx.store, &pulled)?.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut locked = Locked::wait(cx.store, &pulled, cx.observer)?;
+    let Some(live) = locked.current()? else {
+        return Ok(Vec::new());
+    };
+    let mut known: BTreeMap<Option<String>, Declared> = BTreeMap::new();
+    let mut dropped = Vec::new();
+    for (link, path) in &live.environments {
+        let declaration = live.declarations.get(link).cloned();
+        let declared = known
+            .entry(declaration.clone())
+            .or_insert_with(|| declared(cx, declaration.as_deref()));
+        if !declared.has(path) {
+            dropped.push(link.clone());
+        }
+    }
+    if dropped.is_empty() {
+        return Ok(dropped);
+    }
+    let keep = |link: &String| !dropped.contains(link);
+    let mut environments = live.environments.clone();
+    environments.retain(|link, _| keep(link));
+    let mut declarations = live.declarations.clone();
+    declarations.retain(|link, _| keep(link));
+    let change = Change {
+        cause: Cause::Prune,
+        declaration: None,
+        restores: None,
+        environments,
+        declarations,
+        now: cx.now,
+    };
+    commit(&mut locked, &change, Some(live.number))?;
+    Ok(dropped)
+}
+
+/// What a declaration says now.
+enum Declared {
+    /// These environments.
+    Says(Box<Declaration>),
+    /// The file is gone, its folder is there.
+    Gone,
+    /// Not to be told now, so everything of it stays.
+    Unknown,
+}
+
+impl Declared {
+    fn has(&self, path: &StorePathName) -> bool {
+        match self {
+            Self::Gone => false,
+            Self::Unknown => true,
+            Self::Says(declaration) => declaration.environments().values().any(|environment| {
+                path.label() == format!("{}-{}", environment.name.file_stem(), environment.version)
+            }),
+        }
+    }
+}
+
+fn declared(cx: &Context<'_>, file: Option<&str>) -> Declared {
+    let Some(file) = file.map(Path::new) else {
+        return Declared::Says(Box::new(declare::catalog().clone()));
+    };
+    match fs_err::read_to_string(file) {
+        Ok(text) => match declare::parse(&text, file) {
+            Ok(declaration) => Declared::Says(Box::new(declaration)),
+            Err(mistakes) => {
+                cx.note(&format!(
+                    "kept what was pulled from {}: it has mistakes: {mistakes}",
+                    file.display()
+                ));
+                Declared::Unknown
+            }
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && base_of(file).is_dir() => {
+            Declared::Gone
+        }
+        Err(error) => {
+            cx.note(&format!(
+                "kept what was pulled from {}: {error}",
+                file.display()
+            ));
+            Declared::Unknown
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Realizing: every environment asked for becomes valid, then the profile shows them.
+//!
+//! 1. The lock is compared with the declaration, unless it is frozen.
+//! 2. Every environment is looked at. If all are valid nothing is opened, unpacked or asked.
+//! 3. What is left is brought in, several at a time.
+//! 4. The lock is written where pins were learned.
+//! 5. The profile moves, under its lock, and the out-link after it. The leases are let go last.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use super::bring::bring;
+use super::context::{Context, Policy};
+use super::error::Error;
+use super::lock::{block_after, stale, undeclared};
+use super::look::{Looked, Wanted, look};
+use super::outcome::Outcome;
+use super::project::Project;
+use crate::model::environment::Environment;
+use crate::model::generation::{Cause, Generation, link_name};
+use crate::model::name::{EnvName, ProfileName};
+use crate::model::platform::Platform;
+use crate::model::store_path::StorePathName;
+use crate::profile::{Change, Committed, Locked, OutLink};
+use crate::progress::Phase;
+
+/// Which profile shows the result.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Target {
+    /// The declaration's own.
+    #[default]
+    Own,
+    /// This one.
+    Profile(ProfileName),
+    /// The profile of the link alone.
+    OutLink,
+}
+
+/// What to realize.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The environments; none means all.
+    pub environments: Vec<EnvName>,
+    /// The platform.
+    pub platform: Platform,
+    /// How much the lock binds.
+    pub policy: Policy,
+    /// Which profile shows it.
+    pub target: Target,
+    /// A link to the generation, made last.
+    pub out_link: Option<PathBuf>,
+    /// Only look.
+    pub dry_run: bool,
+}
+
+/// One environment of the result.
+#[derive(Debug)]
+pub struct RealizedEnvironment {
+    /// Its name.
+    pub name: EnvName,
+    /// The name of its link.
+    pub link: String,
+    /// The valid path; none in a dry run that found work to do.
+    pub outcome: Option<Outcome>,
+    /// What a dry run found damaged.
+    pub damage: Option<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What a realization did.
+#[derive(Debug)]
+pub struct Realized {
+    /// The profile.
+    pub profile: ProfileName,
+    /// The live generation; none for a dry run.
+    pub committed: Option<Committed>,
+    /// Where the out-link stands.
+    pub out_link: Option<PathBuf>,
+    /// Whether the lock was written.
+    pub lock_written: bool,
+    /// Each environment, in the order of the request or of the declaration.
+    pub environments: Vec<RealizedEnvironment>,
+}
+
+/// Realizes environments of `project`.
+///
+/// # Errors
+/// When one of them cannot be made valid: the profile is then as it was.
+pub fn realize(
+    cx: &Context<'_>,
+    project: &mut Project,
+    request: &Request,
+) -> Result<Realized, Error> {
+    check_lock(project, request)?;
+    let out_link = request.out_link.as_deref().map(OutLink::new).transpose()?;
+    let (environments, blocks) = {
+        let wanted = wishes(cx, project, request)?;
+        let mut environments = all(cx, &wanted, request)?;
+        let blocks = if request.policy.may_pin() && !request.dry_run {
+            learned(cx, &wanted, &environments)?
+        } else {
+            Vec::new()
+        };
+        for environment in &mut environments {
+            environment.link = link_name(&environment.name, &request.platform, &cx.host);
+        }
+        (environments, blocks)
+    };
+    let profile = match (&request.target, &out_link) {
+        (Target::Profile(name), _) => name.clone(),
+        (Target::OutLink, Some(link)) => link.own_profile(),
+        (Target::Own | Target::OutLink, _) => project.profile(),
+    };
+    let mut realized = Realized {
+        profile,
+        committed: None,
+        out_link: None,
+        lock_written: false,
+        environments,
+    };
+    if request.dry_run {
+        return Ok(realized);
+    }
+    realized.lock_written = write_lock(project, request, blocks)?;
+    realized.committed = Some(show(cx, project, request, &realized, out_link.as_ref())?);
+    realized.out_link = out_link.map(|link| link.path().to_owned());
+    for environment in &realized.environments {
+        cx.phase(environment.name.as_str(), Phase::Ready);
+    }
+    Ok(realized)
+}
+
+fn check_lock(project: &Project, request: &Request) -> Result<(), Error> {
+    let path = project.lock_path().unwrap_or_default();
+    if matches!(request.policy, Policy::Locked | Policy::Frozen) && project.lock().is_none() {
+        return Err(Error::NoLock { path });
+    }
+    if request.policy == Policy::Locked {
+        let stale = stale(project, &request.platform)?;
+        if !stale.is_empty() {
+            return Err(Error::Stale { stale, path });
+        }
+    }
+    Ok(())
+}
+
+/// The environments to realize, with their pins.
+fn wishes<'p>(
+    cx: &Context<'_>,
+    project: &'p Project,
+    request: &Request,
+) -> Result<Vec<Wanted<'p>>, Error> {
+    let environments: Vec<&Environment> = if request.environments.is_empty() {
+        project.declaration().environments().values().collect()
+    } else {
+        let mut named = request.environments.clone();
+        named.dedup();
+        named
+            .iter()
+            .map(|name| project.environment(name.as_str()))
+            .collect::<Result<_, _>>()?
+    };
+    let mut wanted = Vec::new();
+    for environment in environments {
+        if environment.offers(&request.platform) {
+            wanted.push(Wanted::new(
+                project,
+                environment,
+                &request.platform,
+                request.policy,
+            ));
+        } else if request.environments.is_empty() {
+            cx.note(&format!(
+                "{}: not declared for {}, left out",
+                environment.name, request.platform
+            ));
+        } else {
+            let offered = environment.platforms.clone().unwrap_or_default();
+            let (name, platform) = (environment.name.clone(), request.platform.clone());
+            return Err(Error::Platform {
+                name,
+                platform,
+                offered,
+            });
+        }
+    }
+    Ok(wanted)
+}
+
+/// Looks at all, then brings in what is needed on up to `jobs` threads.
+fn all(
+    cx: &Context<'_>,
+    wanted: &[Wanted<'_>],
+    request: &Request,
+) -> Result<Vec<RealizedEnvironment>, Error> {
+    let mut environments = Vec::with_capacity(wanted.len());
+    let mut needed = Vec::new();
+    for (n, wish) in wanted.iter().enumerate() {
+        let start = Instant::now();
+        let (outcome, damage) = match look(cx, wish)? {
+            Looked::Ready(outcome) => (Some(*outcome), None),
+            Looked::Needed { damage } => {
+                needed.push(n);
+                (None, damage)
+            }
+        };
+        let name = wish.environment.name.clone();
+        environments.push(RealizedEnvironment {
+            name,
+            link: String::new(),
+            outcome,
+            damage,
+            took: start.elapsed(),
+        });
+    }
+    if request.dry_run || needed.is_empty() {
+        return Ok(environments);
+    }
+    for (n, (outcome, took)) in bring_all(cx, wanted, &needed)? {
+        environments[n].outcome = Some(outcome);
+        environments[n].took += took;
+    }
+    Ok(environments)
+}
+
+type Brought = (usize, (Outcome, Duration));
+
+fn bring_all(
+    cx: &Context<'_>,
+    wanted: &[Wanted<'_>],
+    needed: &[usize],
+) -> Result<Vec<Brought>, Error> {
+    let next = AtomicUsize::new(0);
+    let brought = Mutex::new(Vec::new());
+    let failed: Mutex<Option<(usize, Error)>> = Mutex::new(None);
+    let work = || {
+        while let Some(&n) = needed.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let start = Instant::now();
+            let result = bring(cx, &wanted[n]);
+            match (result, brought.lock(), failed.lock()) {
+                (Ok(outcome), Ok(mut brought), _) => brought.push((n, (outcome, start.elapsed()))),
+                (Err(error), _, Ok(mut failed)) => {
+                    // No more work is begun; what others have begun ends and is there for the next run.
+                    next.store(needed.len(), Ordering::Relaxed);
+                    if failed.as_ref().is_none_or(|(first, _)| n < *first) {
+                        *failed = Some((n, error));
+                    }
+                }
+                _ => {}
+            }
+        }
+    };
+    if cx.jobs.min(needed.len()) <= 1 {
+        work();
+    } else {
+        std::thread::scope(|scope| {
+            for _ in 0..cx.jobs.min(needed.len()) {
+                scope.spawn(work);
+            }
+        });
+    }
+    if let Some((_, error)) = failed.into_inner().unwrap_or_default() {
+        return Err(error);
+    }
+    Ok(brought.into_inner().unwrap_or_default())
+}
+
+/// The blocks that the lock shall have for what was realized.
+fn learned(
+    cx: &Context<'_>,
+    wanted: &[Wanted<'_>],
+    environments: &[RealizedEnvironment],
+) -> Result<Vec<(EnvName, crate::lock::Block)>, Error> {
+    let mut blocks = Vec::new();
+    for (wish, environment) in wanted.iter().zip(environments) {
+        if let Some(outcome) = &environment.outcome {
+            blocks.push((environment.name.clone(), block_after(cx, wish, outcome)?));
+        }
+    }
+    Ok(blocks)
+}
+
+fn write_lock(
+    project: &mut Project,
+    request: &Request,
+    blocks: Vec<(EnvName, crate::lock::Block)>,
+) -> Result<bool, Error> {
+    if !request.policy.may_pin() {
+        return Ok(false);
+    }
+    let mut builder = project.lock().cloned().unwrap_or_default().into_builder();
+    for (name, platform) in undeclared(project) {
+        builder = builder.without(&name, &platform);
+    }
+    for (name, block) in blocks {
+        builder = builder.block(name, request.platform.clone(), block);
+    }
+    project.write_lock(builder.build())
+}
+
+/// Moves the profile.
+fn show(
+    cx: &Context<'_>,
+    project: &Project,
+    request: &Request,
+    realized: &Realized,
+    out_link: Option<&OutLink>,
+) -> Result<Committed, Error> {
+    let mut locked = Locked::wait(cx.store, &realized.profile, cx.observer)?;
+    let live = locked.current()?;
+    let declaration = project.file().map(|file| file.display().to_string());
+    if let (Some(live), Target::Profile(_) | Target::Own) = (&live, &request.target)
+        && live.declaration.is_some()
+        && live.declaration != declaration
+    {
+        let before = live.declaration.as_deref().unwrap_or_default();
+        cx.note(&format!(
+            "profile {} was last set by {before}",
+            realized.profile
+        ));
+    }
+    let mut environments = kept_links(project, request, live.as_ref(), &cx.host);
+    for environment in &realized.environments {
+        if let Some(outcome) = &environment.outcome {
+            environments.insert(environment.link.clone(), outcome.published.name().clone());
+        }
+    }
+    let change = Change {
+        cause: Cause::Realize,
+        declaration,
+        restores: None,
+        environments,
+        declarations: BTreeMap::new(),
+        now: cx.now,
+    };
+    Ok(locked.commit(&change, out_link)?)
+}
+
+/// The links of the live generation that stay: all others where environments are named, else other platforms'.
+fn kept_links(
+    project: &Project,
+    request: &Request,
+    live: Option<&Generation>,
+    host: &Platform,
+) -> BTreeMap<String, StorePathName> {
+    let Some(live) = live else {
+        return BTreeMap::new();
+    };
+    let named = !request.environments.is_empty();
+    let own_suffix = link_suffix(&request.platform, host);
+    let stays = |link: &str| {
+        if named {
+            return true;
+        }
+        let (stem, suffix) = link
+            .split_once('@')
+            .map_or((link, None), |(stem, suffix)| (stem, Some(suffix)));
+        let declared = project
+            .declaration()
+            .environments()
+            .keys()
+            .any(|name| name.file_stem() == stem);
+        declared && suffix != own_suffix.as_deref()
+    };
+    live.environments
+        .iter()
+        .filter(|(link, _)| stays(link))
+        .map(|(link, path)| (link.clone(), path.clone()))
+        .collect()
+}
+
+fn link_suffix(platform: &Platform, host: &Platform) -> Option<String> {
+    (platform != host).then(|| platform.file_stem())
+}

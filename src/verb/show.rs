@@ -1,0 +1,99 @@
+//! What a profile shows, and showing an earlier generation again.
+
+use super::context::Context;
+use super::error::Error;
+use super::lookup::Found;
+use super::pull::entry;
+use crate::model::generation::{Cause, Generation, link_name};
+use crate::model::name::ProfileName;
+use crate::model::platform::Platform;
+use crate::profile::{self, Change, Committed, Locked};
+use crate::store::{Depth, Found as InStore, Published};
+
+/// The valid path that a profile shows for an environment.
+#[derive(Debug)]
+pub struct Shown {
+    /// The path, leased until this is dropped.
+    pub published: Published,
+    /// The profile.
+    pub profile: ProfileName,
+    /// The generation that shows it.
+    pub generation: u64,
+}
+
+/// The path that `profile`, or else the environment's own profile, shows for `found`.
+///
+/// # Errors
+/// When the profile does not show it, or what it shows is not valid.
+pub fn shown(
+    cx: &Context<'_>,
+    found: Found<'_>,
+    platform: &Platform,
+    profile: Option<&ProfileName>,
+) -> Result<Shown, Error> {
+    let name = &found.environment.name;
+    let own = found.project.profile();
+    let profile = profile.unwrap_or(&own);
+    let live = profile::current(cx.store, profile)?;
+    let missing = || Error::NotInstalled { name: name.clone() };
+    let live = live.ok_or_else(missing)?;
+    let links = [
+        link_name(name, platform, &cx.host),
+        entry(found, platform, &cx.host),
+    ];
+    let path = links
+        .iter()
+        .find_map(|link| live.environments.get(link))
+        .ok_or_else(missing)?;
+    match cx.store.find(path, cx.depth, cx.observer)? {
+        InStore::Valid(published) => Ok(Shown {
+            published: *published,
+            profile: profile.clone(),
+            generation: live.number,
+        }),
+        InStore::Missing | InStore::Damaged(_) => Err(missing()),
+    }
+}
+
+/// Shows the links of generation `number` again, or of the one that was live before: as a new generation.
+///
+/// # Errors
+/// When there is no such generation, or one of its paths is not valid any more.
+pub fn restore(
+    cx: &Context<'_>,
+    name: &ProfileName,
+    number: Option<u64>,
+) -> Result<(Committed, Generation), Error> {
+    let mut locked = Locked::existing(cx.store, name, cx.observer)?;
+    let target = locked.target(number)?;
+    // Leased before the look, until the generation that names them is synced.
+    let mut leased = Vec::new();
+    for path in target.environments.values() {
+        match cx.store.find(path, Depth::Quick, cx.observer)? {
+            InStore::Valid(published) => leased.push(published),
+            InStore::Missing | InStore::Damaged(_) => {
+                let (profile, number, what) = (name.to_string(), target.number, path.to_string());
+                return Err(profile::Error::NotValid {
+                    profile,
+                    number,
+                    what,
+                }
+                .into());
+            }
+        }
+    }
+    let change = Change {
+        cause: if number.is_some() {
+            Cause::Switch
+        } else {
+            Cause::Rollback
+        },
+        declaration: target.declaration.clone(),
+        restores: Some(target.number),
+        environments: target.environments.clone(),
+        declarations: target.declarations.clone(),
+        now: cx.now,
+    };
+    let committed = locked.commit(&change, None)?;
+    Ok((committed, target))
+}
