@@ -7,5 +7,23 @@
 mod support;
 
 #[cfg(test)]
+#[path = "registry/access.rs"]
+mod access;
+#[cfg(test)]
+#[path = "registry/images.rs"]
+mod images;
+#[cfg(test)]
 #[path = "registry/parts.rs"]
 mod parts;
+#[cfg(test)]
+#[path = "registry/pins.rs"]
+mod pins;
+#[cfg(test)]
+#[path = "registry/platforms.rs"]
+mod platforms;
+#[cfg(test)]
+#[path = "registry/refused.rs"]
+mod refused;
+#[cfg(test)]
+#[path = "registry/vm.rs"]
+mod vm;

@@ -111,7 +111,11 @@ impl Response {
     /// Writes the head, with the length of the whole body unless a header says otherwise, and `bytes` of the body.
     pub fn write(&self, method: &str, bytes: usize, stream: &mut TcpStream) -> io::Result<()> {
         let mut head = Vec::new();
-        write!(head, "HTTP/1.1 {} Answer\r\nconnection: close\r\n", self.status)?;
+        write!(
+            head,
+            "HTTP/1.1 {} Answer\r\nconnection: close\r\n",
+            self.status
+        )?;
         if self.header("content-length").is_none() {
             write!(head, "content-length: {}\r\n", self.body.len())?;
         }

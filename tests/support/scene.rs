@@ -9,6 +9,15 @@ use serde_json::{Value, json};
 use super::registry::Login;
 use super::{Ended, Sandbox};
 
+/// A declaration of one environment, `env` 1.0.0: its other keys, then its sources, each a key and a value.
+pub fn envs_toml(keys: &str, sources: &[(&str, &str)]) -> String {
+    let source = |(kind, place): &(&str, &str)| {
+        format!("[[environments.env.sources]]\n{kind} = \"{place}\"\n")
+    };
+    let sources: String = sources.iter().map(source).collect();
+    format!("schema = 1\n[environments.env]\nversion = \"1.0.0\"\n{keys}\n{sources}")
+}
+
 /// One user's world; all of it is gone when dropped.
 pub struct Scene {
     sandbox: Sandbox,
@@ -62,6 +71,22 @@ impl Scene {
         let auths = json!({"auths": {registry: {"auth": login.base64()}}});
         self.sandbox
             .write("../docker/config.json", &auths.to_string());
+    }
+
+    /// The folder with the declaration, where pyro runs.
+    pub fn project(&self) -> PathBuf {
+        self.sandbox.work()
+    }
+
+    /// The names in `store/`: store paths, staging, trash.
+    pub fn store_names(&self) -> Vec<String> {
+        let Ok(entries) = fs_err::read_dir(self.store.join("store")) else {
+            return Vec::new();
+        };
+        let name = |entry: std::io::Result<fs_err::DirEntry>| entry.unwrap().file_name();
+        entries
+            .map(|entry| name(entry).into_string().unwrap())
+            .collect()
     }
 
     /// The text of the lock.

@@ -7,6 +7,18 @@ use serde_json::{Value, json};
 use super::layer::{Layer, digest};
 
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// The platform of this machine, and one that it is not.
+pub const HOST: &str = if cfg!(target_arch = "aarch64") {
+    "linux/arm64"
+} else {
+    "linux/amd64"
+};
+pub const OTHER: &str = if cfg!(target_arch = "aarch64") {
+    "linux/amd64"
+} else {
+    "linux/arm64"
+};
+
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// What points to a blob.

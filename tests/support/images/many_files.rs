@@ -2,7 +2,7 @@
 
 use super::kept::kept;
 use super::layer::{Compression, Layer, LayerBuilder};
-use super::layout::Layout;
+use super::layout::{HOST, Layout};
 use super::packages::{Installed, content, installed};
 
 /// Essential packages, on every Debian.
@@ -49,7 +49,7 @@ fn make(folder: &std::path::Path, base: &Packages, more: &Packages) {
             .iter()
             .map(|archive| Layer::of(archive, compression))
             .collect();
-        let image = layout.image("linux/amd64", &layers);
+        let image = layout.image(HOST, &layers);
         layout.tag(&[(TAG, &image)]);
     }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::kept::kept;
 use super::layer::{Compression, Layer, LayerBuilder};
-use super::layout::Layout;
+use super::layout::{HOST, Layout};
 use super::packages::{Installed, installed};
 
 const KERNEL: &str = "vmlinux";
@@ -107,7 +107,7 @@ fn make(folder: &Path, kernel: &Path, packages: &[(String, String)]) {
         })
         .collect();
     let layout = Layout::create(&folder.join("layout"));
-    let image = layout.image("linux/amd64", &layers);
+    let image = layout.image(HOST, &layers);
     layout.tag(&[(TAG, &image)]);
 }
 
