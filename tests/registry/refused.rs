@@ -141,9 +141,10 @@ fn a_connection_that_breaks_is_temporary() {
     let pushed = pushed();
     let asked = pushed.layer.digest.clone();
     refused(&pushed, 75, move |request, _| {
-        match request.target.ends_with(&asked) {
-            true => Delivery::Cut { after: 150_000 },
-            false => Delivery::Whole,
+        if request.target.ends_with(&asked) {
+            Delivery::Cut { after: 150_000 }
+        } else {
+            Delivery::Whole
         }
     });
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::registry::Login;
-use super::{Ended, Sandbox};
+use super::{Ended, Sandbox, open_up};
 
 /// A declaration of one environment, `env` 1.0.0: its other keys, then its sources, each a key and a value.
 pub fn envs_toml(keys: &str, sources: &[(&str, &str)]) -> String {
@@ -177,6 +177,14 @@ impl Realized {
     pub fn manifest(&self) -> Value {
         let text = fs_err::read(self.path.join("environment.json")).unwrap();
         serde_json::from_slice(&text).unwrap()
+    }
+}
+
+/// Removes a folder with sealed ones in it, if it is there.
+pub fn remove_sealed(folder: &Path) {
+    if folder.exists() {
+        open_up(folder);
+        fs_err::remove_dir_all(folder).unwrap();
     }
 }
 
