@@ -31,6 +31,7 @@ mod fetched;
 mod http;
 mod image;
 mod index;
+mod layer;
 mod media_type;
 mod meter;
 mod oci_layout;
@@ -56,7 +57,8 @@ use crate::progress::Observer;
 
 pub use self::error::Error;
 pub use self::fetched::{Fetched, Provenance};
-pub use self::image::{Image, Layer, LayerKind};
+pub use self::image::Image;
+pub use self::layer::{Layer, LayerKind};
 pub use self::settings::{Network, Settings};
 
 /// Fetches from every kind of source that is not a local folder; one for a run.

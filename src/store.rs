@@ -19,6 +19,7 @@
 //! tried, never waited for; a shared lease is never upgraded.
 
 mod check;
+mod delete;
 mod durable;
 mod error;
 mod fast_remove;

@@ -25,15 +25,6 @@ mod placing;
 mod sparse;
 mod tally;
 
-#[cfg(test)]
-mod fixture;
-#[cfg(test)]
-mod hostile_tests;
-#[cfg(test)]
-mod layer_tests;
-#[cfg(test)]
-mod twin_tests;
-
 pub use archive::{Archive, archive};
 pub use blob::blob;
 pub use error::{Error, Fault, Place};

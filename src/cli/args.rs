@@ -9,6 +9,7 @@ use clap::{ArgAction, Args, Parser, ValueEnum};
 
 use super::command::Command;
 use super::quantity::Timespan;
+use super::settings::LockMode;
 use crate::model::name::ProfileName;
 use crate::model::platform::Platform;
 
@@ -159,6 +160,18 @@ pub struct LockFlags {
     /// Take the lock as it is, without comparing it to the declaration; never write it [env: PYRO_FROZEN]
     #[arg(long)]
     pub frozen: bool,
+}
+
+impl LockFlags {
+    /// The mode that they ask for, if any.
+    #[must_use]
+    pub fn mode(&self) -> Option<LockMode> {
+        match (self.locked, self.frozen) {
+            (true, _) => Some(LockMode::Locked),
+            (_, true) => Some(LockMode::Frozen),
+            (false, false) => None,
+        }
+    }
 }
 
 /// Whether the network may be used.

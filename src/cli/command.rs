@@ -32,6 +32,17 @@ use super::session::Session;
     reason = "a text here would hide the help of the variant's own type"
 )]
 pub enum Command {
+    Init(init::InitArgs),
+    Add(add::AddArgs),
+    Remove(remove::RemoveArgs),
+    Realize(realize::RealizeArgs),
+    Lock(lock::LockArgs),
+    Update(update::UpdateArgs),
+    Env(env::EnvArgs),
+    Path(path::PathArgs),
+    Verify(verify::VerifyArgs),
+    Profile(profile::ProfileArgs),
+    Store(store::StoreArgs),
     Config(config::ConfigArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
@@ -48,6 +59,17 @@ impl Command {
     /// When it could not be done; every failure has a kind and an exit code.
     pub fn run(self, session: &Session) -> Result<Outcome, Failure> {
         match self {
+            Self::Init(args) => args.run(session),
+            Self::Add(args) => args.run(session),
+            Self::Remove(args) => args.run(session),
+            Self::Realize(args) => args.run(session),
+            Self::Lock(args) => args.run(session),
+            Self::Update(args) => args.run(session),
+            Self::Env(args) => args.run(session),
+            Self::Path(args) => args.run(session),
+            Self::Verify(args) => args.run(session),
+            Self::Profile(args) => args.run(session),
+            Self::Store(args) => args.run(session),
             Self::Config(args) => args.run(session),
             Self::Schema(args) => args.run(session),
             Self::Completions(args) => args.run(session),
@@ -60,6 +82,17 @@ impl Command {
     #[must_use]
     pub fn document_name(&self) -> &'static str {
         match self {
+            Self::Init(_) => "init",
+            Self::Add(_) => "add",
+            Self::Remove(_) => "remove",
+            Self::Realize(_) => "realize",
+            Self::Lock(_) => "lock",
+            Self::Update(_) => "lock",
+            Self::Env(args) => args.document_name(),
+            Self::Path(_) => "path",
+            Self::Verify(_) => "verify",
+            Self::Profile(args) => args.document_name(),
+            Self::Store(args) => args.document_name(),
             Self::Config(_) => "config",
             Self::Schema(_) => "schema",
             Self::Completions(_) => "completions",

@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 pub mod render;
+mod rooms;
 mod settings;
 pub mod usage;
 
@@ -157,6 +158,8 @@ pub enum Subject {
     File(PathBuf),
     /// Places in texts, each with its mistake; the first one is the message.
     Excerpts(Vec<Excerpt>),
+    /// Mistakes in a declaration or lock; the first one is the message.
+    Mistakes(Box<crate::declare::Mistakes>),
     /// The command line: how the command is called.
     Usage(String),
 }
@@ -176,6 +179,7 @@ impl Subject {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::File(file) => Some(file),
+            Self::Mistakes(mistakes) => Some(mistakes.file()),
             _ => self.excerpts().first().map(|first| first.file.as_path()),
         }
     }

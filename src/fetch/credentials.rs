@@ -148,8 +148,8 @@ mod tests {
         Credentials::parse("/c.json".as_ref(), json.as_bytes()).unwrap()
     }
 
-    fn login(user: &str, password: &str) -> Option<Secret> {
-        Some(Secret::basic(user, &Secret::new(password)))
+    fn login(user: &str, password: &str) -> Secret {
+        Secret::basic(user, &Secret::new(password))
     }
 
     #[test]
@@ -165,7 +165,7 @@ mod tests {
             let found = credentials(&format!(r#"{{"auths":{{"{key}":{{"auth":"dTpw"}}}}}}"#));
             assert_eq!(
                 found.basic(registry, "a/b").unwrap(),
-                login("u", "p"),
+                Some(login("u", "p")),
                 "{key}"
             );
             assert_eq!(found.basic("other.example", "a/b").unwrap(), None);
@@ -178,10 +178,13 @@ mod tests {
         let found = credentials(
             r#"{"auths":{"r.example":{"username":"a","password":"1"},"r.example/team":{"username":"b","password":"2"}}}"#,
         );
-        assert_eq!(found.basic("r.example", "team/x").unwrap(), login("b", "2"));
+        assert_eq!(
+            found.basic("r.example", "team/x").unwrap(),
+            Some(login("b", "2"))
+        );
         assert_eq!(
             found.basic("r.example", "teams/x").unwrap(),
-            login("a", "1")
+            Some(login("a", "1"))
         );
     }
 

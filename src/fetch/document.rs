@@ -89,7 +89,7 @@ pub(super) struct Manifest {
 #[derive(Debug, Clone)]
 pub(super) enum Document {
     Index(Index),
-    Manifest(Manifest),
+    Manifest(Box<Manifest>),
 }
 
 #[derive(Deserialize)]
@@ -138,7 +138,11 @@ impl Document {
             _ if kind == DocumentType::Index => {
                 Ok(Self::Index(json(what, "an image index", bytes)?))
             }
-            _ => Ok(Self::Manifest(json(what, "an image manifest", bytes)?)),
+            _ => Ok(Self::Manifest(Box::new(json(
+                what,
+                "an image manifest",
+                bytes,
+            )?))),
         }
     }
 }

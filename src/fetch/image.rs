@@ -4,110 +4,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::model::digest::OciDigest;
-use crate::model::path::EntryPath;
 use crate::model::platform::Platform;
 use crate::model::source::OciSource;
 
 use super::Fetcher;
 use super::blobs::{Blobs, Place};
-use super::document::{Config, Descriptor, Document, Manifest};
+use super::document::{Config, Document, Manifest, StatedPlatform};
 use super::error::Error;
 use super::index;
-use super::media_type::{self, LayerType};
-
-const TITLE: &str = "org.opencontainers.image.title";
-
-/// What the bytes of a layer are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LayerKind {
-    /// A tar, plain or compressed.
-    Tar,
-    /// One file.
-    Blob {
-        /// Its path.
-        title: EntryPath,
-    },
-}
-
-/// One layer of an [`Image`].
-///
-/// ```
-/// # fn show(layer: &pyro::fetch::Layer) {
-/// println!("{} ({} bytes): {:?}", layer.digest(), layer.size(), layer.kind());
-/// # }
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layer {
-    digest: OciDigest,
-    size: u64,
-    kind: LayerKind,
-    title: Option<EntryPath>,
-    diff_id: Option<OciDigest>,
-}
-
-impl Layer {
-    /// Digest of the bytes as they are served.
-    #[must_use]
-    pub const fn digest(&self) -> OciDigest {
-        self.digest
-    }
-
-    /// Their number.
-    #[must_use]
-    pub const fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// What to do with them.
-    #[must_use]
-    pub const fn kind(&self) -> &LayerKind {
-        &self.kind
-    }
-
-    /// The file name that the author gave the layer, also one whose media type is a tar.
-    ///
-    /// ORAS gives a plain file the media type of an uncompressed tar when its author names none.
-    #[must_use]
-    pub const fn title(&self) -> Option<&EntryPath> {
-        self.title.as_ref()
-    }
-
-    /// Digest of the uncompressed tar, where the image's config has it.
-    #[must_use]
-    pub const fn diff_id(&self) -> Option<OciDigest> {
-        self.diff_id
-    }
-
-    fn new(name: &str, descriptor: &Descriptor, diff_id: Option<OciDigest>) -> Result<Self, Error> {
-        let what = || format!("layer {} of {name}", descriptor.digest);
-        let stated = descriptor.media_type.escape_default();
-        let layer_type = media_type::layer(&descriptor.media_type);
-        let title = descriptor.annotation(TITLE);
-        let kind = match (layer_type, title) {
-            _ if descriptor.has_urls() || layer_type == LayerType::Foreign => {
-                let why = format!("its bytes are not in the registry (media type `{stated}`)");
-                return Err(Error::unsupported(what(), why));
-            }
-            (LayerType::Tar, _) => LayerKind::Tar,
-            (_, Some(title)) => LayerKind::Blob {
-                title: EntryPath::new(title.as_bytes()).map_err(|error| {
-                    Error::integrity(what(), "a title that is a relative path", error.to_string())
-                })?,
-            },
-            (_, None) => {
-                let why = format!("its media type `{stated}` is no tar, and it has no `{TITLE}`");
-                return Err(Error::unsupported(what(), why));
-            }
-        };
-        Ok(Self {
-            digest: descriptor.digest,
-            size: descriptor.size,
-            kind,
-            title: title.and_then(|title| EntryPath::new(title.as_bytes()).ok()),
-            diff_id,
-        })
-    }
-}
+use super::layer::{Layer, LayerKind};
 
 /// A platform's manifest that was read and found to be what its digest, and the index's, say.
 ///
@@ -159,7 +64,7 @@ impl Loaded {
     fn by_digest(blobs: &Blobs<'_>, digest: OciDigest, size: Option<u64>) -> Result<Self, Error> {
         let name = blobs.name(&digest);
         match Document::parse(&name, &blobs.manifest(&digest, size)?)? {
-            Document::Manifest(manifest) => Self::new(blobs, digest, manifest),
+            Document::Manifest(manifest) => Self::new(blobs, digest, *manifest),
             Document::Index(_) => Err(Error::integrity(
                 name,
                 "the manifest of one platform",
@@ -205,7 +110,7 @@ impl Loaded {
         for (n, descriptor) in descriptors.iter().enumerate() {
             let diff_id = diff_ids.and_then(|ids| ids.get(n).copied());
             let layer = Layer::new(name, descriptor, diff_id)?;
-            if let LayerKind::Blob { title } = &layer.kind
+            if let LayerKind::Blob { title } = layer.kind()
                 && !titles.insert(title.clone())
             {
                 let found = format!("two layers with the title {title}");
@@ -255,7 +160,7 @@ fn find(blobs: &Blobs<'_>, source: &OciSource, platform: &Platform) -> Result<Lo
     let index = match (root.document, root.digest) {
         (Document::Index(index), _) => index,
         (Document::Manifest(manifest), Some(digest)) => {
-            let loaded = Loaded::new(blobs, digest, manifest)?;
+            let loaded = Loaded::new(blobs, digest, *manifest)?;
             if loaded.fits(platform) {
                 return Ok(loaded);
             }
@@ -269,7 +174,7 @@ fn find(blobs: &Blobs<'_>, source: &OciSource, platform: &Platform) -> Result<Lo
     }
     let mut offered = Vec::new();
     for offer in &offers {
-        if let Some(text) = offer.platform().and_then(|stated| stated.text()) {
+        if let Some(text) = offer.platform().and_then(StatedPlatform::text) {
             offered.push(text.escape_default().to_string());
             continue;
         }
@@ -313,7 +218,7 @@ pub(super) fn offered_platforms(
             }
         }
         (Document::Manifest(manifest), Some(digest)) => {
-            let loaded = Loaded::new(&blobs, digest, manifest)?;
+            let loaded = Loaded::new(&blobs, digest, *manifest)?;
             found.extend(loaded.config.platform().platform());
         }
         (Document::Manifest(_), None) => {}
@@ -322,3 +227,6 @@ pub(super) fn offered_platforms(
     found.retain(|platform| seen.insert(platform.clone()));
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

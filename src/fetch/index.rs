@@ -7,7 +7,7 @@
 use crate::model::platform::Platform;
 
 use super::blobs::Blobs;
-use super::document::{Descriptor, Document, Index};
+use super::document::{Descriptor, Document, Index, StatedPlatform};
 use super::error::Error;
 use super::media_type::{self, DocumentType};
 
@@ -38,7 +38,7 @@ fn collect(
     found: &mut Vec<Descriptor>,
 ) -> Result<(), Error> {
     for descriptor in &index.manifests {
-        let stated = descriptor.platform().and_then(|stated| stated.text());
+        let stated = descriptor.platform().and_then(StatedPlatform::text);
         if stated.is_some_and(|text| text.starts_with("unknown/unknown"))
             || descriptor.annotation(ATTESTATION).is_some()
         {

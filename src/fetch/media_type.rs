@@ -58,9 +58,9 @@ pub(super) fn layer(media_type: &str) -> LayerType {
         .rsplit_once(['+', '.'])
         .filter(|(_, suffix)| compressions.contains(suffix))
         .map_or(name, |(bare, _)| bare);
-    match bare {
+    let last = bare.rsplit('.').next().unwrap_or_default();
+    match last {
         "tar" | "x-tar" | "x-gtar" => LayerType::Tar,
-        _ if bare.ends_with(".tar") => LayerType::Tar,
         _ => LayerType::Plain,
     }
 }

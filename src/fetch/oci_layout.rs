@@ -137,3 +137,53 @@ impl<'f> Layout<'f> {
         Ok(Fetched::of_file(source, file, verifier, meter))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::server::{Content, Recorder};
+    use super::super::{Network, Settings};
+    use super::*;
+
+    fn refusal(folder: &Path, tag: Option<&str>) -> String {
+        let recorder = Recorder::default();
+        let settings = Settings {
+            network: Network::Forbidden,
+            ..Settings::default()
+        };
+        let fetcher = Fetcher::new(settings, folder.join("spool"), &recorder);
+        let index = Layout::open(&fetcher, folder).and_then(|layout| layout.index(tag));
+        index.map_or_else(|error| error.to_string(), |_| "taken".to_owned())
+    }
+
+    #[test]
+    fn a_tag_is_needed_where_there_are_several_images() {
+        let top = tempfile::tempdir().unwrap();
+        let folder = top.path();
+        assert!(refusal(folder, None).contains("no such file"));
+        Content::default().write(folder);
+        let entry = |tag: &str| {
+            serde_json::json!({
+                "digest": format!("sha256:{}", "0".repeat(64)), "size": 1,
+                "annotations": {"org.opencontainers.image.ref.name": tag},
+            })
+        };
+        let write = |entries: &[serde_json::Value]| {
+            let index = serde_json::json!({"schemaVersion": 2, "manifests": entries});
+            fs_err::write(folder.join("index.json"), index.to_string()).unwrap();
+        };
+        write(&[entry("a"), entry("b")]);
+        assert_eq!(refusal(folder, Some("b")), "taken");
+        assert!(refusal(folder, None).contains("one of a, b"));
+        assert!(refusal(folder, Some("c")).contains("tags: a, b"));
+        write(&[entry("a")]);
+        assert_eq!(refusal(folder, None), "taken");
+        write(&[]);
+        assert!(refusal(folder, None).contains("holds no image"));
+        fs_err::write(
+            folder.join("oci-layout"),
+            r#"{"imageLayoutVersion":"2.0.0"}"#,
+        )
+        .unwrap();
+        assert!(refusal(folder, Some("a")).contains("version 2.0.0"));
+    }
+}

@@ -48,26 +48,26 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 /// One repository.
 pub(super) struct Registry<'f> {
     fetcher: &'f Fetcher<'f>,
-    registry: String,
+    host: String,
     repository: String,
 }
 
 impl<'f> Registry<'f> {
-    pub(super) fn new(fetcher: &'f Fetcher<'_>, registry: &str, repository: &str) -> Self {
+    pub(super) fn new(fetcher: &'f Fetcher<'_>, host: &str, repository: &str) -> Self {
         Self {
             fetcher,
-            registry: registry.to_owned(),
+            host: host.to_owned(),
             repository: repository.to_owned(),
         }
     }
 
     pub(super) fn name(&self, digest: &OciDigest) -> String {
-        format!("oci://{}/{}@{digest}", self.registry, self.repository)
+        format!("oci://{}/{}@{digest}", self.host, self.repository)
     }
 
     /// What a tag stands for now, with the digest of its bytes.
     pub(super) fn tagged(&self, tag: &str) -> Result<(Vec<u8>, OciDigest), Error> {
-        let what = format!("oci://{}/{}:{tag}", self.registry, self.repository);
+        let what = format!("oci://{}/{}:{tag}", self.host, self.repository);
         let answer = self.get(&format!("manifests/{tag}"), &what, &MANIFESTS)?;
         let hint = answer.header("docker-content-digest");
         let bytes = self.read(answer)?;
@@ -125,7 +125,7 @@ impl<'f> Registry<'f> {
 
     /// A request with the login that the registry asks for.
     fn get(&self, path: &str, what: &str, accept: &[&str]) -> Result<Answer, Error> {
-        let key = (self.registry.clone(), self.repository.clone());
+        let key = (self.host.clone(), self.repository.clone());
         let authorizations = &self.fetcher.sessions.authorizations;
         let known = held(authorizations).get(&key).cloned();
         let (url, answer) = self.send(path, what, accept, known.as_ref())?;
@@ -143,14 +143,12 @@ impl<'f> Registry<'f> {
     }
 
     fn authorize(&self, url: &Url, answer: &Answer) -> Result<Granted, Error> {
-        let login = self
-            .credentials()?
-            .basic(&self.registry, &self.repository)?;
+        let login = self.credentials()?.basic(&self.host, &self.repository)?;
         let challenges = challenge::parse(&answer.header("www-authenticate"));
         let offered = |scheme: &str| challenges.iter().find(|offer| offer.scheme == scheme);
         if let Some(bearer) = offered("bearer") {
             let request = TokenRequest {
-                registry: &self.registry,
+                registry: &self.host,
                 url,
                 repository: &self.repository,
                 login: login.as_ref(),
@@ -158,7 +156,7 @@ impl<'f> Registry<'f> {
             };
             return request.send(&self.fetcher.web, bearer);
         }
-        let denied = |why: String| Err(Error::denied(self.registry.as_str(), why));
+        let denied = |why: String| Err(Error::denied(self.host.as_str(), why));
         match (offered("basic"), login) {
             (Some(_), Some(_)) if !url.is_https() && !url.is_loopback() => {
                 denied("it wants a login over plain http, where everybody could read it".to_owned())
@@ -169,7 +167,7 @@ impl<'f> Registry<'f> {
             }),
             (Some(_), None) => denied(format!(
                 "it wants a login and none is known; `docker login {0}` or `skopeo login {0}` writes one",
-                self.registry
+                self.host
             )),
             (None, _) => {
                 let schemes: Vec<_> = challenges.iter().map(|c| c.scheme.as_str()).collect();
@@ -199,7 +197,7 @@ impl<'f> Registry<'f> {
         authorization: Option<&Secret>,
     ) -> Result<(Url, Answer), Error> {
         let schemes = &self.fetcher.sessions.schemes;
-        let known = held(schemes).get(&self.registry).copied();
+        let known = held(schemes).get(&self.host).copied();
         let attempt = |scheme| {
             let url = self.url(scheme, path)?;
             let ask = Ask {
@@ -224,22 +222,21 @@ impl<'f> Registry<'f> {
             }
             sent => (known.unwrap_or(Scheme::Https), sent?),
         };
-        held(schemes).insert(self.registry.clone(), scheme);
+        held(schemes).insert(self.host.clone(), scheme);
         Ok(sent)
     }
 
     fn url(&self, scheme: Scheme, path: &str) -> Result<Url, Error> {
         let host = API_HOSTS
             .iter()
-            .find(|(registry, _)| *registry == self.registry)
-            .map_or(self.registry.as_str(), |(_, host)| host);
+            .find(|(registry, _)| *registry == self.host)
+            .map_or(self.host.as_str(), |(_, api)| api);
         let scheme = match scheme {
             Scheme::Https => "https",
             Scheme::Http => "http",
         };
-        Url::parse(&format!("{scheme}://{host}/v2/{}/{path}", self.repository)).ok_or_else(|| {
-            Error::unsupported(self.registry.as_str(), "it is not the name of a host")
-        })
+        Url::parse(&format!("{scheme}://{host}/v2/{}/{path}", self.repository))
+            .ok_or_else(|| Error::unsupported(self.host.as_str(), "it is not the name of a host"))
     }
 }
 

@@ -68,7 +68,7 @@ impl Reply {
     ) -> Self {
         let mut text = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n");
         for (name, value) in headers {
-            text += &format!("{name}: {value}\r\n");
+            text.extend([name, ": ", value, "\r\n"]);
         }
         text += "connection: close\r\n\r\n";
         Self([text.as_bytes(), body].concat())
@@ -165,4 +165,86 @@ fn serve(
     let reply = answer(&request);
     seen.lock().unwrap().push(request);
     connection.write_all(&reply.0)
+}
+
+/// The content of a repository, to be served by a registry or written as an OCI layout.
+#[derive(Clone, Default)]
+pub(super) struct Content {
+    pub(super) blobs: std::collections::BTreeMap<String, Vec<u8>>,
+    /// The descriptor of what the tag `t` stands for.
+    pub(super) root: serde_json::Value,
+}
+
+pub(super) const TAR: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+
+impl Content {
+    /// Adds bytes and describes them.
+    pub(super) fn put(&mut self, media_type: &str, bytes: &[u8]) -> serde_json::Value {
+        let digest = digest(bytes).to_string();
+        self.blobs.insert(digest.clone(), bytes.to_vec());
+        serde_json::json!({"mediaType": media_type, "digest": digest, "size": bytes.len()})
+    }
+
+    /// Adds a manifest.
+    pub(super) fn manifest(
+        &mut self,
+        config: &serde_json::Value,
+        layers: &[serde_json::Value],
+    ) -> serde_json::Value {
+        let config = self.put(CONFIG, config.to_string().as_bytes());
+        let manifest = serde_json::json!({
+            "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers,
+        });
+        self.put(MANIFEST, manifest.to_string().as_bytes())
+    }
+
+    /// Adds an index.
+    pub(super) fn index(&mut self, manifests: &[serde_json::Value]) -> serde_json::Value {
+        let index = serde_json::json!({"schemaVersion": 2, "manifests": manifests});
+        self.put(INDEX, index.to_string().as_bytes())
+    }
+
+    /// Changes bytes without changing their name.
+    pub(super) fn spoil(&mut self, descriptor: &serde_json::Value) {
+        let digest = descriptor["digest"].as_str().unwrap();
+        let bytes = self.blobs.get_mut(digest).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] = bytes[last].wrapping_add(1);
+    }
+
+    /// What a registry that calls it `team/tools` answers, with headers that always claim the right digest.
+    pub(super) fn answer(&self, path: &str) -> Reply {
+        let root = self.root["digest"].as_str().unwrap_or_default();
+        let Some((_, name)) = path.rsplit_once('/') else {
+            return Reply::of(404, &[], b"");
+        };
+        let name = if name == "t" { root } else { name };
+        match self.blobs.get(name) {
+            Some(bytes) if path.starts_with("/v2/team/tools/") => {
+                Reply::of(200, &[("docker-content-digest", name)], bytes)
+            }
+            _ => Reply::of(404, &[], b""),
+        }
+    }
+
+    /// Writes an OCI layout with the tag `t`.
+    pub(super) fn write(&self, folder: &std::path::Path) {
+        let blobs = folder.join("blobs/sha256");
+        fs_err::create_dir_all(&blobs).unwrap();
+        for (digest, bytes) in &self.blobs {
+            fs_err::write(blobs.join(&digest["sha256:".len()..]), bytes).unwrap();
+        }
+        let mut root = self.root.clone();
+        root["annotations"] = serde_json::json!({"org.opencontainers.image.ref.name": "t"});
+        let index = serde_json::json!({"schemaVersion": 2, "manifests": [root]});
+        fs_err::write(folder.join("index.json"), index.to_string()).unwrap();
+        fs_err::write(
+            folder.join("oci-layout"),
+            r#"{"imageLayoutVersion":"1.0.0"}"#,
+        )
+        .unwrap();
+    }
 }

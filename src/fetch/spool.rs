@@ -255,8 +255,11 @@ impl Spool {
         Ok(Used(self))
     }
 
-    /// Removes the file, which is locked and current.
+    /// Removes the file, unless a complete one took its name meanwhile.
     pub(super) fn remove(self) -> Result<(), Error> {
+        if !self.is_current()? {
+            return Ok(());
+        }
         let removed = fs::unlinkat(&self.folder.descriptor, &self.name.0, AtFlags::empty());
         match removed {
             Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
@@ -286,8 +289,8 @@ impl Used {
     /// Removes the file, unless somebody else is at it or it is no longer the one that the name shows.
     pub(super) fn remove(self) -> Result<(), Error> {
         match self.0.try_lock() {
-            Ok(true) if self.0.is_current()? => self.0.remove(),
-            Ok(_) => Ok(()),
+            Ok(true) => self.0.remove(),
+            Ok(false) => Ok(()),
             Err(error) => Err(Error::io("lock", self.0.path(), error)),
         }
     }

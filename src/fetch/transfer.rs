@@ -88,13 +88,12 @@ async fn carry(
             Err(error) => break error,
         }
     };
-    let failure = match failure {
-        Error::Integrity { .. } => spool.remove().err().unwrap_or(failure),
-        _ => {
-            // Closing the file lets the lock go before the reader hears of it.
-            drop(spool);
-            failure
-        }
+    // Either way the file is closed, and its lock gone, before the reader hears of it.
+    let failure = if matches!(failure, Error::Integrity { .. }) {
+        spool.remove().err().unwrap_or(failure)
+    } else {
+        drop(spool);
+        failure
     };
     drop(sender.send(Message::Failed(failure)).await);
 }

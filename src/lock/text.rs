@@ -45,19 +45,26 @@ fn write_source(text: &mut String, source: &LockedSource) {
         Location::Archive(locations) => line(text, "archive", &one_or_several(locations)),
         Location::Oci(reference) => line(text, "oci", &quoted(reference)),
     }
+    // The output stands directly below what names the bytes: where one branch moves the pin and another adds the
+    // output of the old one, git must see a conflict.
+    let output = |text: &mut String, pin: &Pin| {
+        if let Some(output) = pin.output() {
+            line(text, "output", &quoted(&output.to_string()));
+        }
+    };
     match source.pin() {
-        None | Some(Pin::Local { .. }) => {}
-        Some(Pin::Archive { sha256, size, .. }) => {
+        None => {}
+        Some(pin @ Pin::Local { .. }) => output(text, pin),
+        Some(pin @ Pin::Archive { sha256, size, .. }) => {
             line(text, "sha256", &quoted(&sha256.to_string()));
+            output(text, pin);
             line(text, "size", &size.to_string());
         }
-        Some(Pin::Oci { digest, layers, .. }) => {
+        Some(pin @ Pin::Oci { digest, layers, .. }) => {
             line(text, "digest", &quoted(&digest.to_string()));
+            output(text, pin);
             line(text, "layers", &layer_list(layers));
         }
-    }
-    if let Some(output) = source.pin().and_then(Pin::output) {
-        line(text, "output", &quoted(&output.to_string()));
     }
 }
 

@@ -12,6 +12,11 @@ use crate::model::tree::TreeError;
 use crate::store;
 
 /// Which part of a source is spoken of.
+///
+/// ```
+/// use pyro::unpack::Place;
+/// assert_eq!(Place::Entry { layer: Some(2), number: 17 }.to_string(), "entry 17 of layer 2");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// A member of an archive, counted from 1 as `tar t` lists them; 0 is before the first.

@@ -110,7 +110,7 @@ impl<'a, 's> Placing<'a, 's> {
         self.done.left_out.xattrs += u64::from(member.xattrs);
         match &member.kind {
             Kind::HardLink { target } => {
-                self.hard_link(member.number, path, &hard_link_target(target, strip)?)?
+                self.hard_link(member.number, path, &hard_link_target(target, strip)?)?;
             }
             Kind::Directory => {
                 self.take(path, member.number, How::Folder)?;

@@ -3,6 +3,11 @@
 use crate::store::Staging;
 
 /// How many things of each kind a source had that a tree does not keep.
+///
+/// ```
+/// use pyro::unpack::LeftOut;
+/// assert_eq!(LeftOut::default().devices, 0);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LeftOut {
     /// Character and block devices.

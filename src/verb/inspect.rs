@@ -7,6 +7,7 @@ use super::lookup::Found;
 use super::outcome::Outcome;
 use super::pull::entry;
 use crate::model::digest::StoreHash;
+use crate::model::environment::Environment;
 use crate::model::input::PinInput;
 use crate::model::name::ProfileName;
 use crate::model::pin::Pin;
@@ -30,6 +31,27 @@ pub struct Inspected {
     pub oci: Option<(String, String, String)>,
 }
 
+impl Inspected {
+    /// Registry, repository and tag or digest of an environment's first registry source.
+    #[must_use]
+    pub fn oci_of(environment: &Environment) -> Option<(String, String, String)> {
+        environment.sources.iter().find_map(|source| match source {
+            Source::Oci(OciSource::Registry(reference)) => {
+                let digest = reference.digest().map(|digest| digest.to_string());
+                let at = digest
+                    .or_else(|| reference.tag().map(str::to_owned))
+                    .unwrap_or_default();
+                Some((
+                    reference.registry().to_owned(),
+                    reference.repository().to_owned(),
+                    at,
+                ))
+            }
+            _ => None,
+        })
+    }
+}
+
 /// Looks at one environment.
 ///
 /// # Errors
@@ -49,24 +71,7 @@ pub fn inspect(
             }
         }
     };
-    let oci = found
-        .environment
-        .sources
-        .iter()
-        .find_map(|source| match source {
-            Source::Oci(OciSource::Registry(reference)) => {
-                let digest = reference.digest().map(|digest| digest.to_string());
-                let at = digest
-                    .or_else(|| reference.tag().map(str::to_owned))
-                    .unwrap_or_default();
-                Some((
-                    reference.registry().to_owned(),
-                    reference.repository().to_owned(),
-                    at,
-                ))
-            }
-            _ => None,
-        });
+    let oci = Inspected::oci_of(found.environment);
     let (source, source_digest) = match &outcome {
         Some(outcome) => (Some(outcome.source.clone()), outcome.source_digest.clone()),
         None => first_source(found, platform),

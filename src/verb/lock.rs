@@ -349,7 +349,7 @@ pub(super) fn block_after(
 ///
 /// # Errors
 /// When there is no lock at all.
-pub fn stale(project: &Project, wanted: &Platform) -> Result<Vec<String>, Error> {
+pub(super) fn stale(project: &Project, wanted: &Platform) -> Result<Vec<String>, Error> {
     let path = project.lock_path().unwrap_or_default();
     let lock: &Lock = project.lock().ok_or(Error::NoLock { path })?;
     let report = lock.check(project.declaration(), std::slice::from_ref(wanted));
@@ -361,4 +361,19 @@ pub fn stale(project: &Project, wanted: &Platform) -> Result<Vec<String>, Error>
         format!("{} for {} {why}", stale.name, stale.platform)
     };
     Ok(report.stale.iter().map(line).collect())
+}
+
+/// The blocks that `pyro lock` would write anew; all of them where there is no lock.
+#[must_use]
+pub fn stale_blocks(project: &Project) -> Vec<(EnvName, Platform)> {
+    let nothing = Lock::default();
+    let report = project
+        .lock()
+        .unwrap_or(&nothing)
+        .check(project.declaration(), &Platform::usual());
+    report
+        .stale
+        .into_iter()
+        .map(|stale| (stale.name, stale.platform))
+        .collect()
 }

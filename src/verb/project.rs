@@ -156,6 +156,9 @@ impl Project {
 }
 
 /// Replaces a text file of the user's by one rename, through a link if it is one.
+///
+/// # Errors
+/// When the system refuses; the old file is then still whole.
 pub fn replace(path: &Path, text: &str) -> Result<(), Error> {
     let path = fs_err::canonicalize(path).unwrap_or_else(|_absent| path.to_owned());
     let name = path

@@ -7,6 +7,7 @@ use super::pull::entry;
 use crate::model::generation::{Cause, Generation, link_name};
 use crate::model::name::ProfileName;
 use crate::model::platform::Platform;
+use crate::model::store_path::StorePathName;
 use crate::profile::{self, Change, Committed, Locked};
 use crate::store::{Depth, Found as InStore, Published};
 
@@ -21,7 +22,48 @@ pub struct Shown {
     pub generation: u64,
 }
 
-/// The path that `profile`, or else the environment's own profile, shows for `found`.
+/// A link of a profile, not looked at.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// Where it points.
+    pub path: StorePathName,
+    /// The profile.
+    pub profile: ProfileName,
+    /// The generation that shows it.
+    pub generation: u64,
+}
+
+/// What `profile`, or else the environment's own profile, shows for `found`, valid or not.
+///
+/// # Errors
+/// When the profile does not show it.
+pub fn shows(
+    cx: &Context<'_>,
+    found: Found<'_>,
+    platform: &Platform,
+    profile: Option<&ProfileName>,
+) -> Result<Link, Error> {
+    let name = &found.environment.name;
+    let own = found.project.profile();
+    let profile = profile.unwrap_or(&own);
+    let missing = || Error::NotInstalled { name: name.clone() };
+    let live = profile::current(cx.store, profile)?.ok_or_else(missing)?;
+    let links = [
+        link_name(name, platform, &cx.host),
+        entry(found, platform, &cx.host),
+    ];
+    let path = links
+        .iter()
+        .find_map(|link| live.environments.get(link))
+        .ok_or_else(missing)?;
+    Ok(Link {
+        path: path.clone(),
+        profile: profile.clone(),
+        generation: live.number,
+    })
+}
+
+/// The valid path that `profile`, or else the environment's own profile, shows for `found`.
 ///
 /// # Errors
 /// When the profile does not show it, or what it shows is not valid.
@@ -31,27 +73,20 @@ pub fn shown(
     platform: &Platform,
     profile: Option<&ProfileName>,
 ) -> Result<Shown, Error> {
-    let name = &found.environment.name;
-    let own = found.project.profile();
-    let profile = profile.unwrap_or(&own);
-    let live = profile::current(cx.store, profile)?;
-    let missing = || Error::NotInstalled { name: name.clone() };
-    let live = live.ok_or_else(missing)?;
-    let links = [
-        link_name(name, platform, &cx.host),
-        entry(found, platform, &cx.host),
-    ];
-    let path = links
-        .iter()
-        .find_map(|link| live.environments.get(link))
-        .ok_or_else(missing)?;
-    match cx.store.find(path, cx.depth, cx.observer)? {
+    let Link {
+        path,
+        profile,
+        generation,
+    } = shows(cx, found, platform, profile)?;
+    match cx.store.find(&path, cx.depth, cx.observer)? {
         InStore::Valid(published) => Ok(Shown {
             published: *published,
-            profile: profile.clone(),
-            generation: live.number,
+            profile,
+            generation,
         }),
-        InStore::Missing | InStore::Damaged(_) => Err(missing()),
+        InStore::Missing | InStore::Damaged(_) => Err(Error::NotInstalled {
+            name: found.environment.name.clone(),
+        }),
     }
 }
 

@@ -2,7 +2,16 @@
 
 use clap::{Args, Subcommand};
 
+mod describe;
+mod inspect;
+mod list;
+mod prune;
+mod pull;
+
 use crate::cli::args::{FileFlag, OfflineFlag, PlatformFlag};
+use crate::cli::failure::Failure;
+use crate::cli::report::Outcome;
+use crate::cli::session::Session;
 use crate::model::name::EnvName;
 
 /// List, inspect, pull and prune environments by name
@@ -89,3 +98,29 @@ pub struct EnvPullArgs {
 /// Example: `pyro env prune --json`
 #[derive(Debug, Args)]
 pub struct EnvPruneArgs {}
+
+impl EnvArgs {
+    /// Does it.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn run(self, session: &Session) -> Result<Outcome, Failure> {
+        match self.command {
+            EnvCommand::List(args) => args.run(session),
+            EnvCommand::Inspect(args) => args.run(session),
+            EnvCommand::Pull(args) => args.run(session),
+            EnvCommand::Prune(args) => args.run(session),
+        }
+    }
+
+    /// The name of its document.
+    #[must_use]
+    pub const fn document_name(&self) -> &'static str {
+        match self.command {
+            EnvCommand::List(_) => "env-list",
+            EnvCommand::Inspect(_) => "env-inspect",
+            EnvCommand::Pull(_) => "env-pull",
+            EnvCommand::Prune(_) => "env-prune",
+        }
+    }
+}

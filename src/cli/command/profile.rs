@@ -2,8 +2,17 @@
 
 use clap::{Args, Subcommand};
 
+mod moves;
+mod views;
+
 use crate::cli::args::{FileFlag, ProfileFlag, YesFlag};
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::report::Outcome;
+use crate::cli::session::Session;
+use crate::cli::settings::{Flags, Settings};
+use crate::cli::target::find_declaration;
 use crate::model::name::ProfileName;
+use crate::verb::Project;
 
 /// List profiles, move between their generations
 ///
@@ -116,4 +125,59 @@ pub struct ProfileDeleteArgs {
     /// Whether it was meant.
     #[command(flatten)]
     pub yes: YesFlag,
+}
+
+impl ProfileArgs {
+    /// Does it.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn run(self, session: &Session) -> Result<Outcome, Failure> {
+        match self.command {
+            ProfileCommand::List(args) => args.run(session),
+            ProfileCommand::History(args) => args.run(session),
+            ProfileCommand::Switch(args) => args.run(session),
+            ProfileCommand::Rollback(args) => args.run(session),
+            ProfileCommand::Diff(args) => args.run(session),
+            ProfileCommand::Delete(args) => args.run(session),
+        }
+    }
+
+    /// The name of its document.
+    #[must_use]
+    pub const fn document_name(&self) -> &'static str {
+        match self.command {
+            ProfileCommand::List(_) => "profile-list",
+            ProfileCommand::History(_) => "profile-history",
+            ProfileCommand::Switch(_) => "profile-switch",
+            ProfileCommand::Rollback(_) => "profile-rollback",
+            ProfileCommand::Diff(_) => "profile-diff",
+            ProfileCommand::Delete(_) => "profile-delete",
+        }
+    }
+}
+
+impl Which {
+    /// The profile that is meant: the one named, else that of the declaration found; never a guess.
+    ///
+    /// # Errors
+    /// When there is neither.
+    fn resolve(&self, session: &Session) -> Result<(Settings, ProfileName), Failure> {
+        let flags = Flags {
+            file: self.file.file.clone(),
+            profile: self.profile.profile.clone(),
+            ..Flags::default()
+        };
+        let settings = session.settings(flags)?;
+        if let Some(profile) = settings.profile.value.clone() {
+            return Ok((settings, profile));
+        }
+        let Some(file) = find_declaration(&settings, session.surroundings())? else {
+            let text = "no profile is named, and there is no envs.toml here or in a parent folder";
+            return Err(Failure::new(Kind::Configuration, text)
+                .hint("--profile NAME; `pyro profile list` shows them"));
+        };
+        let profile = Project::load(&file)?.profile();
+        Ok((settings, profile))
+    }
 }

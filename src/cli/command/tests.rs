@@ -100,5 +100,5 @@ fn add_takes_a_version_of_its_own() {
     else {
         panic!("not an add");
     };
-    assert_eq!(add.version.unwrap().as_str(), "1.0");
+    assert_eq!(add.version.as_str(), "1.0");
 }

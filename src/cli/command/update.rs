@@ -5,6 +5,12 @@ use std::ffi::OsString;
 use clap::Args;
 
 use crate::cli::args::OfflineFlag;
+use crate::cli::command::lock::{Plan, perform};
+use crate::cli::failure::Failure;
+use crate::cli::report::Outcome;
+use crate::cli::session::Session;
+use crate::cli::target::Words;
+use crate::verb::{LockMode, Outputs};
 
 /// Move the pins of a lock to what the sources offer now
 ///
@@ -19,4 +25,24 @@ pub struct UpdateArgs {
     /// Whether the network may be used.
     #[command(flatten)]
     pub network: OfflineFlag,
+}
+
+impl UpdateArgs {
+    /// Moves them.
+    ///
+    /// # Errors
+    /// As for `pyro lock`.
+    pub fn run(self, session: &Session) -> Result<Outcome, Failure> {
+        let words = Words::split(&self.words)?;
+        let mode = LockMode::Upgrade(words.environments);
+        perform(
+            session,
+            words.file,
+            self.network.offline,
+            &Plan {
+                mode,
+                outputs: Outputs::AsKnown,
+            },
+        )
+    }
 }

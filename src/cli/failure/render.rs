@@ -20,7 +20,13 @@ pub fn render(failure: &Failure, paint: Paint) -> String {
     let mut out = String::new();
     let excerpts = failure.subject.excerpts();
     let (shown, rest) = excerpts.split_at(excerpts.len().min(SHOWN));
-    if shown.is_empty() {
+    if let Subject::Mistakes(mistakes) = &failure.subject {
+        let style = match paint {
+            Paint::Colored => crate::declare::Style::Coloured,
+            Paint::Plain => crate::declare::Style::Plain,
+        };
+        let _infallible = writeln!(out, "{}", mistakes.render(style));
+    } else if shown.is_empty() {
         line(&mut out, "", (ERROR, "error"), &failure.message, paint);
     }
     for excerpt in shown {

@@ -28,8 +28,6 @@ pub struct Add {
     pub version: Version,
     /// The source, as it stands in the declaration now: `oci …`, `archive …` or `local …`.
     pub source: String,
-    /// Whether the environment was not there before.
-    pub created: bool,
 }
 
 impl Document for Add {

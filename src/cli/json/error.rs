@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::failure::{Excerpt, Failure};
+use crate::cli::failure::{Excerpt, Failure, Subject};
 
 /// What stands in the place of any command's document when it failed.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -39,7 +39,29 @@ pub struct ErrorObject {
 impl From<&Failure> for ErrorDocument {
     fn from(failure: &Failure) -> Self {
         let excerpts = failure.subject.excerpts();
-        let (line, column) = excerpts.first().map(Excerpt::line_and_column).unzip();
+        let (line, column) = match &failure.subject {
+            Subject::Mistakes(mistakes) => (
+                Some(mistakes.first().line()),
+                Some(mistakes.first().column()),
+            ),
+            _ => excerpts.first().map(Excerpt::line_and_column).unzip(),
+        };
+        let more = match &failure.subject {
+            Subject::Mistakes(mistakes) => mistakes
+                .iter()
+                .skip(1)
+                .map(|other| {
+                    format!(
+                        "{}:{}:{}: {}",
+                        mistakes.file().display(),
+                        other.line(),
+                        other.column(),
+                        other.message()
+                    )
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
         let others = excerpts.iter().skip(1).map(|other| {
             let (line, column) = other.line_and_column();
             format!(
@@ -52,7 +74,13 @@ impl From<&Failure> for ErrorDocument {
             error: ErrorObject {
                 kind: failure.kind.as_str().to_owned(),
                 message: failure.message.clone(),
-                causes: failure.causes.iter().cloned().chain(others).collect(),
+                causes: failure
+                    .causes
+                    .iter()
+                    .cloned()
+                    .chain(others)
+                    .chain(more)
+                    .collect(),
                 hint: failure.hint.clone(),
                 exit_code: failure.exit_code(),
                 file: failure

@@ -14,6 +14,8 @@ use crate::model::platform::Platform;
 pub struct Realize {
     /// The profile; one that belongs to an out-link begins with `@`.
     pub profile: String,
+    /// The link that always points to the profile's current generation.
+    pub profile_path: String,
     /// The generation that is live now; null for a dry run.
     pub generation: Option<u64>,
     /// The declaration.
@@ -22,6 +24,8 @@ pub struct Realize {
     pub environments: Vec<RealizedEnvironment>,
     /// The link that was made, when one was asked for.
     pub out_link: Option<String>,
+    /// Whether the lock beside the declaration was written.
+    pub lock_written: bool,
     /// Whether nothing was done, only told.
     pub dry_run: bool,
     /// How long it all took, in milliseconds.

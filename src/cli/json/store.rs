@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Document;
 
 /// `pyro store info`.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct StoreInfo {
     /// The store's root.
     pub store: String,

@@ -52,15 +52,15 @@ fn source(locations: &[&str]) -> ArchiveSource {
     }
 }
 
-fn pin_to(bytes: &[u8]) -> Option<(Sha256, u64)> {
-    Some((sha256(bytes), bytes.len() as u64))
+fn pinned(bytes: &[u8]) -> (Sha256, u64) {
+    (sha256(bytes), bytes.len() as u64)
 }
 
 /// Reads as an unpacker would, and returns the typed error.
-fn read(mut fetched: Fetched<'_>) -> Result<Vec<u8>, Error> {
+fn read(mut reader: Fetched<'_>) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    match fetched.read_to_end(&mut bytes) {
-        Ok(_) => fetched.finish().map(|_| bytes),
+    match reader.read_to_end(&mut bytes) {
+        Ok(_) => reader.finish().map(|_| bytes),
         Err(error) => Err(Error::from_io(error).unwrap()),
     }
 }
@@ -74,10 +74,12 @@ fn a_local_file_is_checked_against_its_pin() {
     let source = source(&["a.tar"]);
     assert_eq!(
         fetcher.archive_pin("e", &source, base).unwrap(),
-        pin_to(BODY).unwrap()
+        pinned(BODY)
     );
-    let fetched = fetcher.archive("e", &source, base, pin_to(BODY)).unwrap();
-    assert_eq!(read(fetched).unwrap(), BODY);
+    let reader = fetcher
+        .archive("e", &source, base, Some(pinned(BODY)))
+        .unwrap();
+    assert_eq!(read(reader).unwrap(), BODY);
     let provenance = fetcher
         .archive("e", &source, base, None)
         .unwrap()
@@ -92,7 +94,7 @@ fn a_local_file_is_checked_against_its_pin() {
     let error = read(fetcher.archive("e", &source, base, other).unwrap()).unwrap_err();
     assert!(matches!(error, Error::Integrity { .. }), "{error}");
     let error = fetcher
-        .archive("e", &source, base, pin_to(b"x"))
+        .archive("e", &source, base, Some(pinned(b"x")))
         .unwrap_err();
     assert!(error.to_string().contains("27 bytes"), "{error}");
     assert!(!base.join("spool").exists());
@@ -104,10 +106,10 @@ fn a_file_url_is_decoded() {
     let path = fixture.path("a b.tar", BODY);
     let url = format!("file://{}", path.display()).replace(' ', "%20");
     let fetcher = fixture.fetcher(Network::Forbidden);
-    let fetched = fetcher
+    let reader = fetcher
         .archive("e", &source(&[&url]), "/".as_ref(), None)
         .unwrap();
-    assert_eq!(read(fetched).unwrap(), BODY);
+    assert_eq!(read(reader).unwrap(), BODY);
 }
 
 #[test]
@@ -140,8 +142,10 @@ fn the_next_location_is_tried_for_what_is_absent_but_not_for_wrong_bytes() {
     fixture.path("good", BODY);
     fixture.path("bad", b"short");
     let all = source(&["missing", "https://user:pw@example.invalid/a", "good"]);
-    let fetched = fetcher.archive("e", &all, base, pin_to(BODY)).unwrap();
-    assert_eq!(read(fetched).unwrap(), BODY);
+    let reader = fetcher
+        .archive("e", &all, base, Some(pinned(BODY)))
+        .unwrap();
+    assert_eq!(read(reader).unwrap(), BODY);
     let told = fixture.recorder.0.lock().unwrap().join("\n");
     assert!(
         told.contains("no such file") && told.contains("forbidden"),
@@ -153,7 +157,7 @@ fn the_next_location_is_tried_for_what_is_absent_but_not_for_wrong_bytes() {
     );
     let bad_first = source(&["bad", "good"]);
     let error = fetcher
-        .archive("e", &bad_first, base, pin_to(BODY))
+        .archive("e", &bad_first, base, Some(pinned(BODY)))
         .unwrap_err();
     assert!(matches!(error, Error::Integrity { .. }), "{error}");
     let none = fetcher
@@ -175,7 +179,7 @@ fn a_declared_digest_holds_against_lock_and_bytes() {
     for error in [
         fetcher.archive_pin("e", &declared, base).unwrap_err(),
         fetcher
-            .archive("e", &declared, base, pin_to(BODY))
+            .archive("e", &declared, base, Some(pinned(BODY)))
             .unwrap_err(),
     ] {
         assert!(matches!(error, Error::Integrity { .. }), "{error}");
@@ -194,14 +198,14 @@ fn a_pinned_url_is_downloaded_once_and_its_spool_goes_after_use() {
     let source = source(&[&url]);
     let base = "/".as_ref();
     let pin = fetcher.archive_pin("e", &source, base).unwrap();
-    assert_eq!(Some(pin), pin_to(BODY));
+    assert_eq!(pin, pinned(BODY));
     assert_eq!(fixture.spool(), [format!("sha256-{}", sha256(BODY))]);
     // Also without network, now that it is here.
     let offline = fixture.fetcher(Network::Forbidden);
-    let mut fetched = offline.archive("e", &source, base, Some(pin)).unwrap();
+    let mut reader = offline.archive("e", &source, base, Some(pin)).unwrap();
     let mut bytes = Vec::new();
-    fetched.read_to_end(&mut bytes).unwrap();
-    let provenance = fetched.finish().unwrap();
+    reader.read_to_end(&mut bytes).unwrap();
+    let provenance = reader.finish().unwrap();
     assert_eq!(bytes, BODY);
     assert_eq!(provenance.source, server.url("a.tar"));
     assert!(fixture.spool().is_empty());
@@ -222,8 +226,8 @@ fn without_a_pin_a_url_is_had_whole_first() {
     let server = Server::start(|_| Reply::ok(BODY));
     let fetcher = fixture.fetcher(Network::Allowed);
     let source = source(&[&server.url("a")]);
-    let fetched = fetcher.archive("e", &source, "/".as_ref(), None).unwrap();
-    assert_eq!(read(fetched).unwrap(), BODY);
+    let reader = fetcher.archive("e", &source, "/".as_ref(), None).unwrap();
+    assert_eq!(read(reader).unwrap(), BODY);
     assert_eq!(server.requests().len(), 1);
 }
 
@@ -238,7 +242,7 @@ fn a_body_that_breaks_off_is_temporary_and_stays_in_the_spool() {
     let open = |path| {
         let source = source(&[&server.url(path)]);
         fetcher
-            .archive("e", &source, "/".as_ref(), pin_to(BODY))
+            .archive("e", &source, "/".as_ref(), Some(pinned(BODY)))
             .unwrap()
     };
     let error = read(open("short")).unwrap_err();
@@ -256,10 +260,10 @@ fn wrong_bytes_from_a_server_end_in_an_error_and_are_not_kept() {
         let server = Server::start(move |_| Reply::ok(body));
         let fetcher = fixture.fetcher(Network::Allowed);
         let source = source(&[&server.url("a")]);
-        let fetched = fetcher
-            .archive("e", &source, "/".as_ref(), pin_to(BODY))
+        let reader = fetcher
+            .archive("e", &source, "/".as_ref(), Some(pinned(BODY)))
             .unwrap();
-        let error = read(fetched).unwrap_err();
+        let error = read(reader).unwrap_err();
         assert!(matches!(error, Error::Integrity { .. }), "{error}");
         assert!(fixture.spool().is_empty(), "{:?}", fixture.spool());
     }
@@ -273,7 +277,7 @@ fn a_failed_request_leaves_no_file_but_keeps_what_was_there() {
     let source = source(&[&server.url("a")]);
     let open = || {
         fetcher
-            .archive("e", &source, "/".as_ref(), pin_to(BODY))
+            .archive("e", &source, "/".as_ref(), Some(pinned(BODY)))
             .unwrap_err()
     };
     assert!(matches!(open(), Error::Absent { .. }));
@@ -293,13 +297,13 @@ fn a_large_body_arrives_whole_and_a_reader_may_leave_early() {
     let body: Vec<u8> = (0..8_u32 << 20)
         .map(|n| (n % 251).to_le_bytes()[0])
         .collect();
-    let served = body.clone();
-    let server = Server::start(move |_| Reply::ok(&served));
+    let kept = body.clone();
+    let server = Server::start(move |_| Reply::ok(&kept));
     let fetcher = fixture.fetcher(Network::Allowed);
     let source = source(&[&server.url("a")]);
     let open = || {
         fetcher
-            .archive("e", &source, "/".as_ref(), pin_to(&body))
+            .archive("e", &source, "/".as_ref(), Some(pinned(&body)))
             .unwrap()
     };
     let mut first = open();

@@ -8,7 +8,7 @@ use super::super::secret::Secret;
 /// An `http` or `https` URL; what stood before the `@` is kept apart.
 #[derive(Clone, PartialEq, Eq)]
 pub(in crate::fetch) struct Url {
-    url: reqwest::Url,
+    inner: reqwest::Url,
     login: Option<Secret>,
     shown: String,
 }
@@ -22,7 +22,7 @@ impl Url {
 
     /// Resolves a redirect: its query may hold a signature, so it is not shown.
     pub(super) fn join(&self, location: &str) -> Option<Self> {
-        let mut joined = self.url.join(location).ok()?;
+        let mut joined = self.inner.join(location).ok()?;
         // A redirect is no place to learn credentials from.
         joined.set_username("").ok()?;
         joined.set_password(None).ok()?;
@@ -48,7 +48,11 @@ impl Url {
         url.set_password(None).ok()?;
         url.set_fragment(None);
         let shown = show(&url);
-        Some(Self { url, login, shown })
+        Some(Self {
+            inner: url,
+            login,
+            shown,
+        })
     }
 
     /// The `Authorization` that stood in the URL.
@@ -57,22 +61,22 @@ impl Url {
     }
 
     pub(in crate::fetch) fn is_https(&self) -> bool {
-        self.url.scheme() == "https"
+        self.inner.scheme() == "https"
     }
 
     /// Scheme, host and port.
     pub(in crate::fetch) fn origin(&self) -> (&str, &str, Option<u16>) {
         (
-            self.url.scheme(),
-            self.url.host_str().unwrap_or_default(),
-            self.url.port_or_known_default(),
+            self.inner.scheme(),
+            self.inner.host_str().unwrap_or_default(),
+            self.inner.port_or_known_default(),
         )
     }
 
     /// Host and, where it is not the scheme's own, port.
     pub(in crate::fetch) fn authority(&self) -> String {
-        let host = self.url.host_str().unwrap_or_default();
-        match self.url.port() {
+        let host = self.inner.host_str().unwrap_or_default();
+        match self.inner.port() {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         }
@@ -80,19 +84,19 @@ impl Url {
 
     /// Whether the host is this machine.
     pub(in crate::fetch) fn is_loopback(&self) -> bool {
-        let host = self.url.host_str().unwrap_or_default();
+        let host = self.inner.host_str().unwrap_or_default();
         let address = host.trim_start_matches('[').trim_end_matches(']');
         host == "localhost" || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
     /// The same URL with these pairs at the end of its query.
     pub(in crate::fetch) fn with_query(mut self, pairs: &[(&str, &str)]) -> Self {
-        self.url.query_pairs_mut().extend_pairs(pairs);
+        self.inner.query_pairs_mut().extend_pairs(pairs);
         self
     }
 
     pub(super) fn as_reqwest(&self) -> &reqwest::Url {
-        &self.url
+        &self.inner
     }
 }
 

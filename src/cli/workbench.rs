@@ -1,0 +1,144 @@
+//! The store, the way to the outside and the observer that a command's verb works with, made from the settings.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::args::CheckChoice;
+use super::failure::Failure;
+use super::session::Session;
+use super::settings::{Network, Settings};
+use crate::fetch::{self, Fetcher};
+use crate::progress::Observer;
+use crate::store::{Depth, Patience, Store};
+use crate::verb::{Context, Error};
+
+/// An open store and who is told; verbs run on it.
+pub struct Workbench<'s> {
+    store: Store,
+    observer: Box<dyn Observer>,
+    settings: &'s Settings,
+}
+
+impl<'s> Workbench<'s> {
+    /// Opens the store, and makes it where there is none; `verb` is the word in phase lines.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub fn open(
+        session: &Session,
+        settings: &'s Settings,
+        verb: &'static str,
+    ) -> Result<Self, Failure> {
+        let store = Store::open(&settings.store.value, patience(settings))?;
+        Ok(Self {
+            store,
+            observer: session.report().observer(verb),
+            settings,
+        })
+    }
+
+    /// Opens the store if there is one.
+    ///
+    /// # Errors
+    /// When there is one that cannot be used.
+    pub fn open_if_there(
+        session: &Session,
+        settings: &'s Settings,
+        verb: &'static str,
+    ) -> Result<Option<Self>, Failure> {
+        let store = Store::open_if_there(&settings.store.value, patience(settings))?;
+        Ok(store.map(|store| Self {
+            store,
+            observer: session.report().observer(verb),
+            settings,
+        }))
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Who is told.
+    #[must_use]
+    pub fn observer(&self) -> &dyn Observer {
+        self.observer.as_ref()
+    }
+
+    /// Runs a verb.
+    ///
+    /// # Errors
+    /// What the verb says.
+    pub fn run<T>(
+        &self,
+        depth: Depth,
+        verb: impl FnOnce(&Context<'_>) -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        let downloads = self.store.layout().downloads(self.store.uid());
+        let fetcher = Fetcher::new(fetch_settings(self.settings), downloads, self.observer());
+        let context = Context {
+            store: &self.store,
+            fetcher: &fetcher,
+            observer: self.observer(),
+            now: Timestamp::now(),
+            host: crate::model::platform::Platform::host(),
+            depth,
+            bundle: bundle(self.settings),
+            jobs: self.settings.jobs.value.get(),
+        };
+        Ok(verb(&context)?)
+    }
+}
+
+/// How closely paths are looked at, by the settings.
+#[must_use]
+pub fn depth(settings: &Settings) -> Depth {
+    match settings.check.value {
+        CheckChoice::Quick => Depth::Quick,
+        CheckChoice::Full => Depth::Full,
+    }
+}
+
+/// Where the catalog's local folders stand.
+#[must_use]
+pub fn bundle(settings: &Settings) -> PathBuf {
+    settings
+        .bundle_dir
+        .value
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("/"))
+}
+
+fn patience(settings: &Settings) -> Patience {
+    Patience {
+        limit: settings.lock_timeout.value.duration(),
+    }
+}
+
+fn fetch_settings(settings: &Settings) -> fetch::Settings {
+    let insecure: BTreeSet<String> = settings
+        .registries
+        .iter()
+        .filter(|(_, registry)| registry.insecure.value)
+        .map(|(host, _)| host.clone())
+        .collect();
+    let realms: BTreeMap<String, Vec<String>> = settings
+        .registries
+        .iter()
+        .map(|(host, registry)| (host.clone(), registry.token_realms.value.clone()))
+        .collect();
+    fetch::Settings {
+        network: match settings.network.value {
+            Network::Allowed => fetch::Network::Allowed,
+            Network::Offline => fetch::Network::Forbidden,
+        },
+        insecure_hosts: insecure,
+        token_realms: realms,
+        docker_config: settings.docker_config.value.clone(),
+        lock_timeout: settings.lock_timeout.value.duration(),
+        ..fetch::Settings::default()
+    }
+}
