@@ -191,8 +191,23 @@ fn keep(stderr: impl BufRead, log: &Mutex<String>, say: &Sender<SocketAddr>) {
             let _nobody_waits = say.send(address);
         }
         let mut log = log.lock().unwrap();
-        log.push_str(&line);
+        log.push_str(&shortened(&line));
         log.push('\n');
+    }
+}
+
+/// Of a line about a request, what a reader wants to know; every other line as it is.
+fn shortened(line: &str) -> String {
+    let value = |name: &str| {
+        let (_, after) = line.split_once(&format!(" {name}="))?;
+        let value = after.trim_start_matches('"').split([' ', '"', '?']).next();
+        value.map(str::to_owned)
+    };
+    let names = ["http.request.method", "http.request.uri", "http.response.status"];
+    let [method, uri, status] = names.map(value);
+    match (method, uri, status) {
+        (Some(method), Some(uri), Some(status)) => format!("{method} {uri}: {status}"),
+        _ => line.to_owned(),
     }
 }
 

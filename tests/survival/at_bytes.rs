@@ -14,7 +14,10 @@ fn points(length: usize) -> Vec<usize> {
 
 fn survives(before: Before, points_of: impl Fn(usize) -> Vec<usize>) -> usize {
     let stage = Stage::new(before);
-    let mut stops = vec![("manifests/new".to_owned(), vec![0, 100])];
+    let mut stops = vec![
+        ("manifests/new".to_owned(), vec![0, 100]),
+        (stage.config.clone(), vec![0, 100]),
+    ];
     for layer in &stage.layers {
         stops.push((layer.digest.clone(), points_of(layer.size)));
     }

@@ -43,8 +43,8 @@ pub struct Stage {
     seed: TempDir,
     stop_at: Arc<Mutex<Option<StopAt>>>,
     reached: Receiver<()>,
-    /// The image of the newer version.
-    pub image: Descriptor,
+    /// Of the newer version's image.
+    pub config: String,
     pub layers: Vec<Descriptor>,
     older: Option<PathBuf>,
     newer: PathBuf,
@@ -64,6 +64,10 @@ impl Stage {
         let descriptors = layers.iter().map(of).collect();
         let image = layout.image(HOST, &layers);
         layout.tag(&[("old", &old), ("new", &image)]);
+        let config = layout.document(&image.digest)["config"]["digest"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         for tag in ["old", "new"] {
             Push::default().copy(&layout, tag, &registry, "some");
         }
@@ -92,7 +96,7 @@ impl Stage {
             seed,
             stop_at,
             reached,
-            image,
+            config,
             layers: descriptors,
             older,
             newer,

@@ -157,10 +157,9 @@ impl Layout {
         entry["digest"].as_str().unwrap().to_owned()
     }
 
-    /// The layers of an image, by its digest: digest and size of each.
-    pub fn layers_of(&self, digest: &str) -> Vec<(String, u64)> {
-        let text = fs_err::read(self.blob_path(digest)).unwrap();
-        layers_in(&serde_json::from_slice(&text).unwrap())
+    /// A manifest or another document, by its digest.
+    pub fn document(&self, digest: &str) -> Value {
+        serde_json::from_slice(&fs_err::read(self.blob_path(digest)).unwrap()).unwrap()
     }
 }
 
