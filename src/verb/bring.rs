@@ -285,7 +285,8 @@ fn unpack_archive(
     let rules = unpack::Archive {
         strip_components: archive.strip_components,
     };
-    let unpacked = unpack::archive(&mut fetched, &mut staging, rules);
+    let unpacked = unpack::decompress::reader(Box::new(&mut fetched))
+        .and_then(|(_, mut tar)| unpack::archive(&mut tar, &mut staging, rules));
     let provenance = finish(unpacked, fetched, &source_text)?;
     let staged = match seal(cx, wanted, staging, &source_text)? {
         Ok(staged) => staged,
@@ -359,11 +360,10 @@ fn unpack_layer(
             Some(title) => {
                 let mut peeked = Vec::new();
                 match fetched.by_ref().take(PEEK).read_to_end(&mut peeked) {
-                    Ok(_) if unpack::decompress::may_be_archive(&peeked) => unpack::layer(
-                        &mut peeked.as_slice().chain(&mut fetched),
-                        staging,
-                        unpack::Layer { number },
-                    ),
+                    Ok(_) if unpack::decompress::may_be_archive(&peeked) => {
+                        let bytes = peeked.as_slice().chain(&mut fetched);
+                        unpack_tar(Box::new(bytes), staging, number)
+                    }
                     Ok(_) => unpack::blob(
                         &mut peeked.as_slice().chain(&mut fetched),
                         staging,
@@ -373,10 +373,19 @@ fn unpack_layer(
                     Err(error) => return Err(read_error(error, &source_text)),
                 }
             }
-            None => unpack::layer(&mut fetched, staging, unpack::Layer { number }),
+            None => unpack_tar(Box::new(&mut fetched), staging, number),
         },
     };
     finish(unpacked, fetched, &source_text).map(|_provenance| ())
+}
+
+fn unpack_tar<'r>(
+    bytes: Box<dyn Read + 'r>,
+    staging: &mut Staging<'_>,
+    number: u32,
+) -> Result<unpack::Unpacked, unpack::Error> {
+    let (_, mut tar) = unpack::decompress::reader(bytes)?;
+    unpack::layer(&mut tar, staging, unpack::Layer { number })
 }
 
 fn read_error(error: std::io::Error, source_text: &str) -> Error {
