@@ -203,7 +203,11 @@ fn shortened(line: &str) -> String {
         let value = after.trim_start_matches('"').split([' ', '"', '?']).next();
         value.map(str::to_owned)
     };
-    let names = ["http.request.method", "http.request.uri", "http.response.status"];
+    let names = [
+        "http.request.method",
+        "http.request.uri",
+        "http.response.status",
+    ];
     let [method, uri, status] = names.map(value);
     match (method, uri, status) {
         (Some(method), Some(uri), Some(status)) => format!("{method} {uri}: {status}"),

@@ -33,7 +33,7 @@ pub struct StopAt {
 }
 
 /// The words of the realize that is killed, and of the one after it.
-pub const WORDS: &[&str] = &["realize", "--out-link", "result"];
+pub const WORDS: &[&str] = &["realize", "--profile", "ci", "--out-link", "result"];
 
 /// Everything that a kill needs, and what is true after it.
 pub struct Stage {
@@ -159,7 +159,11 @@ impl Stage {
         assert_eq!(self.shown().as_ref(), Some(&self.newer), "{point}");
         let link = fs_err::canonicalize(self.scene.project().join("result/env")).unwrap();
         assert_eq!(link, self.newer, "{point}");
-        Realized::only(&self.scene.json(&["realize", "--locked", "--offline"]));
+        Realized::only(
+            &self
+                .scene
+                .json(&["realize", "--profile", "ci", "--locked", "--offline"]),
+        );
         self.scene.json(&["env", "prune"]);
         let names = self.scene.store_names();
         let unfinished: Vec<_> = names.iter().filter(|name| name.starts_with('.')).collect();
