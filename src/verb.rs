@@ -6,6 +6,7 @@
 
 mod bring;
 mod context;
+mod diff_id;
 mod error;
 mod inspect;
 mod local;

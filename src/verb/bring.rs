@@ -7,6 +7,7 @@
 use std::io::Read;
 
 use super::context::{Context, Policy};
+use super::diff_id::Uncompressed;
 use super::error::Error;
 use super::local;
 use super::look::{Seen, Wanted, pin_input, see_remote};
@@ -286,7 +287,7 @@ fn unpack_archive(
         strip_components: archive.strip_components,
     };
     let unpacked = unpack::decompress::reader(Box::new(&mut fetched))
-        .and_then(|(_, mut tar)| unpack::archive(&mut tar, &mut staging, rules));
+        .and_then(|(_, mut tar)| unpack::archive(&mut *tar, &mut staging, rules));
     let provenance = finish(unpacked, fetched, &source_text)?;
     let staged = match seal(cx, wanted, staging, &source_text)? {
         Ok(staged) => staged,
@@ -297,7 +298,7 @@ fn unpack_archive(
         wanted,
         staged,
         pin,
-        Source::Archive(archive.clone()),
+        &Source::Archive(archive.clone()),
         provenance.source,
     )
 }
@@ -336,7 +337,7 @@ fn from_image(
         wanted,
         staged,
         pin,
-        Source::Oci(oci.clone()),
+        &Source::Oci(oci.clone()),
         image.source().to_owned(),
     )
 }
@@ -352,40 +353,35 @@ fn unpack_layer(
     let mut fetched = cx.fetcher.layer(wanted.name(), image, n)?;
     cx.phase(wanted.name(), Phase::Unpack);
     let source_text = format!("layer {} of {}", layer.digest(), image.source());
+    // A plain file that was pushed without a media type of its own says that it is a tar.
+    let mut peeked = Vec::new();
+    let title = match (layer.kind(), layer.title()) {
+        (LayerKind::Blob { title }, _) => Some(title),
+        (LayerKind::Tar, None) => None,
+        (LayerKind::Tar, Some(title)) => {
+            let looked = fetched.by_ref().take(PEEK).read_to_end(&mut peeked);
+            looked.map_err(|error| read_error(error, &source_text))?;
+            (!unpack::decompress::may_be_archive(&peeked)).then_some(title)
+        }
+    };
+    let mut bytes = peeked.as_slice().chain(&mut fetched);
+    if let Some(title) = title {
+        let unpacked = unpack::blob(&mut bytes, staging, title, layer.size());
+        return finish(unpacked, fetched, &source_text).map(|_provenance| ());
+    }
     let number = u32::try_from(n + 1).unwrap_or(u32::MAX);
-    let unpacked = match layer.kind() {
-        LayerKind::Blob { title } => unpack::blob(&mut fetched, staging, title, layer.size()),
-        LayerKind::Tar => match layer.title() {
-            // A plain file that was pushed without a media type of its own says that it is a tar.
-            Some(title) => {
-                let mut peeked = Vec::new();
-                match fetched.by_ref().take(PEEK).read_to_end(&mut peeked) {
-                    Ok(_) if unpack::decompress::may_be_archive(&peeked) => {
-                        let bytes = peeked.as_slice().chain(&mut fetched);
-                        unpack_tar(Box::new(bytes), staging, number)
-                    }
-                    Ok(_) => unpack::blob(
-                        &mut peeked.as_slice().chain(&mut fetched),
-                        staging,
-                        title,
-                        layer.size(),
-                    ),
-                    Err(error) => return Err(read_error(error, &source_text)),
-                }
+    let unpacked = match unpack::decompress::reader(Box::new(bytes)) {
+        Ok((_, tar)) => {
+            let mut tar = Uncompressed::new(tar, layer.diff_id(), cx.depth);
+            let unpacked = unpack::layer(&mut tar, staging, unpack::Layer { number });
+            if unpacked.is_ok() {
+                tar.finish(&source_text)?;
             }
-            None => unpack_tar(Box::new(&mut fetched), staging, number),
-        },
+            unpacked
+        }
+        Err(error) => Err(error),
     };
     finish(unpacked, fetched, &source_text).map(|_provenance| ())
-}
-
-fn unpack_tar<'r>(
-    bytes: Box<dyn Read + 'r>,
-    staging: &mut Staging<'_>,
-    number: u32,
-) -> Result<unpack::Unpacked, unpack::Error> {
-    let (_, mut tar) = unpack::decompress::reader(bytes)?;
-    unpack::layer(&mut tar, staging, unpack::Layer { number })
 }
 
 fn read_error(error: std::io::Error, source_text: &str) -> Error {
@@ -467,7 +463,7 @@ fn keep(
     wanted: &Wanted<'_>,
     staged: Staged<'_>,
     pin: Pin,
-    source: Source,
+    source: &Source,
     source_text: String,
 ) -> Result<Made, Error> {
     let found = staged.name().hash();
@@ -482,9 +478,9 @@ fn keep(
         });
     }
     let published = publish(cx, wanted, staged)?;
-    let (_, source_digest) = super::look::described(&source, wanted.base, &pin);
+    let (_, source_digest) = super::look::described(source, wanted.base, &pin);
     if let Some(input) = pin_input(&pin) {
-        let input = wanted.input(&source, input);
+        let input = wanted.input(source, input);
         remember(
             cx,
             input,

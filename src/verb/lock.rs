@@ -187,7 +187,7 @@ fn platforms(
                 Err(error) => {
                     // It will be named as unpinned; what is locked of it stays.
                     let lock = project.lock();
-                    let known = lock.into_iter().flat_map(|lock| lock.blocks());
+                    let known = lock.into_iter().flat_map(Lock::blocks);
                     offered.extend(
                         known
                             .filter(|(n, ..)| **n == environment.name)
@@ -208,12 +208,11 @@ fn platforms(
     Ok(usual)
 }
 
+/// A pin or none for each source, and the sources that could not be pinned.
+type Pins = (Vec<Option<Pin>>, Vec<Skipped>);
+
 /// A pin for every source that can be had; `None` where another platform than the host's has none at all.
-fn pin_all(
-    cx: &Context<'_>,
-    wanted: &Wanted<'_>,
-    outputs: Outputs,
-) -> Result<Option<(Vec<Option<Pin>>, Vec<Skipped>)>, Error> {
+fn pin_all(cx: &Context<'_>, wanted: &Wanted<'_>, outputs: Outputs) -> Result<Option<Pins>, Error> {
     let (mut pins, unpinned) = fill(cx, wanted)?;
     if pins.iter().all(Option::is_none) {
         let required = wanted.platform == cx.host || wanted.environment.platforms.is_some();
@@ -244,10 +243,7 @@ fn pin_all(
 }
 
 /// The pins of `wanted`, made where they are missing; local folders are looked at again.
-pub(super) fn fill(
-    cx: &Context<'_>,
-    wanted: &Wanted<'_>,
-) -> Result<(Vec<Option<Pin>>, Vec<Skipped>), Error> {
+pub(super) fn fill(cx: &Context<'_>, wanted: &Wanted<'_>) -> Result<Pins, Error> {
     let mut pins = wanted.pins.clone();
     let mut unpinned = Vec::new();
     for (index, source) in wanted.environment.sources.iter().enumerate() {

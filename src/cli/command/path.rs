@@ -72,26 +72,15 @@ fn answer(shown: &Shown, name: EnvName, artifact: Option<Role>) -> Result<PathAn
     let store_path = shown.published.path().display().to_string();
     let path = match &artifact {
         None => store_path.clone(),
-        Some(role) => match shown
-            .published
-            .artifacts()
-            .find(|(known, _)| *known == role)
-        {
-            Some((_, path)) => path.display().to_string(),
-            None => {
-                let known = shown
-                    .published
-                    .artifacts()
-                    .map(|(role, _)| role.to_string())
-                    .collect();
-                return Err(Error::UnknownArtifact {
-                    name,
-                    role: role.to_string(),
-                    known,
-                }
-                .into());
-            }
-        },
+        Some(role) => {
+            let found = shown
+                .published
+                .artifacts()
+                .find(|(known, _)| *known == role);
+            found
+                .map(|(_, path)| path.display().to_string())
+                .ok_or_else(|| unknown(shown, &name, role))?
+        }
     };
     let (profile, generation) = (shown.profile.clone(), shown.generation);
     Ok(PathAnswer {
@@ -102,4 +91,17 @@ fn answer(shown: &Shown, name: EnvName, artifact: Option<Role>) -> Result<PathAn
         store_path,
         artifact,
     })
+}
+
+fn unknown(shown: &Shown, name: &EnvName, role: &Role) -> Error {
+    let known = shown
+        .published
+        .artifacts()
+        .map(|(role, _)| role.to_string())
+        .collect();
+    Error::UnknownArtifact {
+        name: name.clone(),
+        role: role.to_string(),
+        known,
+    }
 }
