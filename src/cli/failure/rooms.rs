@@ -34,12 +34,11 @@ fn kind(error: &Error) -> Kind {
             Kind::Configuration
         }
         Error::Io { source, .. } => Kind::of_io(source),
-        Error::UnknownEnvironment { .. } | Error::NoLock { .. } | Error::UnknownArtifact { .. } => {
-            Kind::Configuration
-        }
+        Error::UnknownEnvironment { .. } | Error::UnknownArtifact { .. } => Kind::Configuration,
         Error::UnknownPath { .. } => Kind::Usage,
         Error::Platform { .. } | Error::NotInstalled { .. } => Kind::Unavailable,
-        Error::Stale { .. } | Error::LocalChanged { .. } => Kind::Policy,
+        // Without a lock every block is missing, which is what stale means.
+        Error::Stale { .. } | Error::NoLock { .. } | Error::LocalChanged { .. } => Kind::Policy,
         Error::NoSource { skipped, .. } => match Error::last_reason(skipped) {
             Why::Absent => Kind::Unavailable,
             Why::Temporary => Kind::Temporary,
