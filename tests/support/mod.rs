@@ -1,5 +1,20 @@
 //! Runs the built program where nothing of this account or machine is seen: own home, own store, bare environment.
 
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod http;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod images;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod oracle;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod proxy;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod registry;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod scene;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod token_issuer;
+
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
