@@ -52,6 +52,7 @@ pub fn live(root: &Path, declaration: &Path, out: &mut dyn Write) -> Result<(), 
         depth: Depth::Quick,
         bundle: bundle.clone(),
         jobs: 1,
+        records: std::sync::OnceLock::new(),
     };
 
     let scope = Scope::new(Some(declaration), &bundle)?;

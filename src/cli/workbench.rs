@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 
@@ -88,6 +89,7 @@ impl<'s> Workbench<'s> {
             depth,
             bundle: bundle(self.settings),
             jobs: self.settings.jobs.value.get(),
+            records: OnceLock::new(),
         };
         Ok(verb(&context)?)
     }

@@ -42,7 +42,12 @@ pub(super) enum Made {
 /// Brings in one environment.
 pub(super) fn bring(cx: &Context<'_>, wanted: &Wanted<'_>) -> Result<Outcome, Error> {
     let mut skipped = Vec::new();
-    for (index, source) in wanted.environment.sources.iter().enumerate() {
+    let sources = 0..wanted.environment.sources.len();
+    // What a fresh lock could not pin is tried last, and only if nothing that it pins can be used.
+    let (deferred, first): (Vec<usize>, Vec<usize>) =
+        sources.partition(|index| wanted.defers(*index));
+    for index in first.into_iter().chain(deferred) {
+        let source = wanted.environment.sources[index].to_string();
         let made = match from_source(cx, wanted, index) {
             Ok(made) => made,
             Err(error) => {
@@ -68,7 +73,6 @@ pub(super) fn bring(cx: &Context<'_>, wanted: &Wanted<'_>) -> Result<Outcome, Er
                 });
             }
             Made::Skip(reason, why) => {
-                let source = source.to_string();
                 cx.observer.event(Event::Skipped {
                     environment: wanted.name(),
                     source: &source,
@@ -82,7 +86,7 @@ pub(super) fn bring(cx: &Context<'_>, wanted: &Wanted<'_>) -> Result<Outcome, Er
             }
         }
     }
-    Err(Error::NoSource {
+    local::left_over(cx, wanted, skipped)?.map_err(|skipped| Error::NoSource {
         name: wanted.environment.name.clone(),
         skipped,
     })
@@ -95,9 +99,20 @@ pub(super) fn reason_to_skip(error: Error) -> Result<(String, Why), Error> {
         Error::Fetch(fetch::Error::Temporary { .. }) => Why::Temporary,
         Error::Fetch(fetch::Error::Denied { .. }) => Why::Denied,
         Error::Fetch(fetch::Error::Offline { .. }) => Why::Policy,
+        Error::Unpack {
+            source: unpack::Error::Local { source, .. },
+            ..
+        } => match source.kind() {
+            std::io::ErrorKind::PermissionDenied => Why::Denied,
+            std::io::ErrorKind::NotADirectory | std::io::ErrorKind::NotFound => Why::Absent,
+            _ => return Err(error),
+        },
         _ => return Err(error),
     };
-    Ok((error.to_string(), why))
+    let cause = std::error::Error::source(&error)
+        .map(|cause| format!(": {cause}"))
+        .unwrap_or_default();
+    Ok((format!("{error}{cause}"), why))
 }
 
 fn from_source(cx: &Context<'_>, wanted: &Wanted<'_>, index: usize) -> Result<Made, Error> {
@@ -151,7 +166,7 @@ fn from_source(cx: &Context<'_>, wanted: &Wanted<'_>, index: usize) -> Result<Ma
 fn with_pin<'p>(cx: &Context<'_>, wanted: &Wanted<'p>, index: usize) -> Result<Wanted<'p>, Error> {
     let mut pinned = wanted.clone();
     if pinned.pins[index].is_none() && wanted.policy.may_pin() {
-        pinned.pins[index] = Some(make_pin(cx, wanted, index)?);
+        pinned.pins[index] = Some(wanted.with_known_output(index, make_pin(cx, wanted, index)?));
     }
     Ok(pinned)
 }

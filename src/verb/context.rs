@@ -1,11 +1,14 @@
 //! What every verb is given.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 
+use super::error::Error;
 use crate::fetch::Fetcher;
 use crate::model::platform::Platform;
+use crate::model::realisation::Realisation;
 use crate::progress::{Event, Observer, Phase};
 use crate::store::{Depth, Store};
 
@@ -51,9 +54,20 @@ pub struct Context<'a> {
     pub bundle: PathBuf,
     /// How many environments are brought in at once.
     pub jobs: usize,
+    /// This account's realisation records, read when first asked for.
+    pub records: OnceLock<Vec<Realisation>>,
 }
 
 impl Context<'_> {
+    /// This account's realisation records, oldest first.
+    pub(super) fn realisations(&self) -> Result<&[Realisation], Error> {
+        if let Some(records) = self.records.get() {
+            return Ok(records);
+        }
+        let records = self.store.realisations()?;
+        Ok(self.records.get_or_init(|| records))
+    }
+
     pub(super) fn phase(&self, environment: &str, phase: Phase) {
         self.observer.event(Event::Phase { environment, phase });
     }

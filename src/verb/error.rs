@@ -121,6 +121,9 @@ pub enum Error {
         /// Each source and its reason, in the order they were tried.
         skipped: Vec<Skipped>,
     },
+    /// The profile of `env pull` belongs to it alone.
+    #[error("profile `pulled` belongs to `pyro env pull`")]
+    ReservedProfile,
     /// Something that is asked for by path or name is not installed.
     #[error("environment `{name}` is not installed")]
     NotInstalled {

@@ -2,11 +2,11 @@
 
 use super::context::{Context, Policy};
 use super::error::Error;
-use super::look::{Looked, Wanted, described, look};
+use super::look::{Looked, Wanted, described, look, pin_input};
 use super::lookup::Found;
 use super::outcome::Outcome;
 use super::pull::entry;
-use crate::model::digest::StoreHash;
+use crate::model::digest::{OciDigest, StoreHash};
 use crate::model::environment::Environment;
 use crate::model::input::PinInput;
 use crate::model::name::ProfileName;
@@ -107,33 +107,37 @@ pub(super) fn remembered(
     found: Found<'_>,
     platform: &Platform,
 ) -> Result<Option<Outcome>, Error> {
-    let records = cx.store.realisations()?;
+    let wanted = Wanted::new(found.project, found.environment, platform, Policy::Update);
     let entry = entry(found, platform, &cx.host);
     let pulled = profile::current(cx.store, &ProfileName::pulled())?
         .and_then(|live| live.environments.get(&entry).cloned());
-    let fitting: Vec<&Realisation> = records
+    let fitting: Vec<(&Realisation, usize, Pin)> = cx
+        .realisations()?
         .iter()
         .rev()
-        .filter(|record| fits(record, found, platform))
+        .filter_map(|record| {
+            source_of(record, found, &wanted).map(|(index, pin)| (record, index, pin))
+        })
         .collect();
-    let pulled_record = fitting
+    let shown = fitting
         .iter()
-        .find(|record| Some(&record.path) == pulled.as_ref());
-    for record in pulled_record.into_iter().chain(fitting.iter()) {
-        let Some((index, pin)) = source_of(record, found) else {
-            continue;
-        };
+        .find(|(record, ..)| Some(&record.path) == pulled.as_ref());
+    for (record, index, pin) in shown.into_iter().chain(&fitting) {
         if let Some(published) = valid(cx, &record.path)? {
             let (source, source_digest) = (record.source.clone(), record.source_digest.clone());
+            let (index, pin, skipped) = (*index, pin.clone(), Vec::new());
             return Ok(Some(Outcome {
                 published,
                 source,
                 source_digest,
                 index,
                 pin,
-                skipped: Vec::new(),
+                skipped,
             }));
         }
+    }
+    if wanted.locked {
+        return Ok(None);
     }
     // Pulled by somebody whose records this account does not have.
     let expected = format!(
@@ -169,47 +173,41 @@ fn valid(cx: &Context<'_>, name: &StorePathName) -> Result<Option<Published>, Er
     })
 }
 
-fn fits(record: &Realisation, found: Found<'_>, platform: &Platform) -> bool {
-    let now = crate::model::input::Input::new(
-        found.environment,
-        platform,
-        record.input.pin.clone(),
-        record.input.strip_components,
-    );
-    now == record.input
-}
-
-/// Which declared source a record is of, by the kind of its pin.
-fn source_of(record: &Realisation, found: Found<'_>) -> Option<(usize, Pin)> {
-    let output = record.path.hash();
-    let sources = found.environment.sources.iter().enumerate();
-    let index = |wanted: fn(&Source) -> bool| {
-        sources
-            .clone()
-            .find(|(_, source)| wanted(source))
-            .map(|(n, _)| n)
+/// Which declared source a record is of, if it is of one as it is declared and pinned now.
+fn source_of(record: &Realisation, found: Found<'_>, wanted: &Wanted<'_>) -> Option<(usize, Pin)> {
+    let output = Some(record.path.hash());
+    let pin = match &record.input.pin {
+        PinInput::Local(_) => Pin::Local {
+            output: record.path.hash(),
+        },
+        PinInput::Archive(OciDigest::Sha256(sha256)) => Pin::Archive {
+            sha256: *sha256,
+            size: 0,
+            output,
+        },
+        PinInput::Archive(OciDigest::Sha512(_)) => return None,
+        PinInput::Oci(digest) => Pin::Oci {
+            digest: *digest,
+            layers: Vec::new(),
+            output,
+        },
     };
-    match &record.input.pin {
-        PinInput::Local(_) => Some((
-            index(|s| matches!(s, Source::Local(_)))?,
-            Pin::Local { output },
-        )),
-        PinInput::Archive(crate::model::digest::OciDigest::Sha256(sha256)) => {
-            let pin = Pin::Archive {
-                sha256: *sha256,
-                size: 0,
-                output: Some(output),
-            };
-            Some((index(|s| matches!(s, Source::Archive(_)))?, pin))
-        }
-        PinInput::Archive(_) => None,
-        PinInput::Oci(digest) => {
-            let pin = Pin::Oci {
-                digest: *digest,
-                layers: Vec::new(),
-                output: Some(output),
-            };
-            Some((index(|s| matches!(s, Source::Oci(_)))?, pin))
-        }
-    }
+    let sources = found.environment.sources.iter().enumerate();
+    let mut fitting = sources.filter(|(index, source)| {
+        let kinds_fit = matches!(
+            (source, &pin),
+            (Source::Local(_), Pin::Local { .. })
+                | (Source::Archive(_), Pin::Archive { .. })
+                | (Source::Oci(_), Pin::Oci { .. })
+        );
+        // The lock binds: bytes that it does not name are not this environment any more.
+        let pinned = wanted.pins[*index].as_ref().filter(|_| wanted.locked);
+        let as_locked = pinned.is_none_or(|pinned| match pinned {
+            Pin::Local { output } => *output == record.path.hash(),
+            other => pin_input(other) == pin_input(&pin),
+        });
+        kinds_fit && as_locked && wanted.input(source, record.input.pin.clone()) == record.input
+    });
+    let (index, _) = fitting.next()?;
+    Some((index, pin.clone()))
 }

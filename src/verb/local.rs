@@ -8,13 +8,17 @@ use std::path::Path;
 use super::bring::{self, Made};
 use super::context::{Context, Policy};
 use super::error::Error;
-use super::look::{Seen, Wanted};
-use super::outcome::{Skipped, Why};
+use super::look::{Seen, Wanted, described};
+use super::outcome::{Outcome, Skipped, Why};
 use crate::model::input::{Input, PinInput};
 use crate::model::pin::Pin;
+use crate::model::source::Source;
 use crate::progress::Phase;
 use crate::store::{Found, Staging};
 use crate::unpack;
+
+/// Why a folder is passed over.
+const EMPTY: &str = "the folder is not there, or empty";
 
 fn input(wanted: &Wanted<'_>, index: usize, folder: &Path) -> Input {
     let real = fs_err::canonicalize(folder).unwrap_or_else(|_absent| folder.to_owned());
@@ -49,17 +53,7 @@ pub(super) fn see(
     };
     let now = unpack::folder_record(folder, cx.now_ns()).map_err(failed(folder))?;
     let name = match (now, pinned) {
-        (None, None) => return Ok(skip("the folder is not there, or empty")),
-        (None, Some(output)) => {
-            let name = wanted.path_of(output);
-            return Ok(match cx.store.find(&name, cx.depth, cx.observer)? {
-                Found::Valid(published) => Seen::Ready(published, Pin::Local { output }),
-                Found::Missing => skip("the folder is not there, or empty"),
-                Found::Damaged(_) => {
-                    skip("the folder is not there, or empty, and its store path is damaged")
-                }
-            });
-        }
+        (None, _) => return Ok(skip(EMPTY)),
         (Some(_), None) if !wanted.policy.may_pin() => {
             let source = wanted.environment.sources[index].to_string();
             let reason = "the lock has no pin for it".to_owned();
@@ -102,6 +96,40 @@ pub(super) fn see(
     })
 }
 
+/// What was made of a local folder before, where no source can be used now: an installed path needs no source.
+pub(super) fn left_over(
+    cx: &Context<'_>,
+    wanted: &Wanted<'_>,
+    skipped: Vec<Skipped>,
+) -> Result<Result<Outcome, Vec<Skipped>>, Error> {
+    for (index, source) in wanted.environment.sources.iter().enumerate() {
+        let (Source::Local(folder), Some(Pin::Local { output })) = (source, &wanted.known[index])
+        else {
+            continue;
+        };
+        let gone = unpack::folder_record(&folder.resolve(wanted.base), cx.now_ns());
+        if !matches!(gone, Ok(None)) {
+            continue;
+        }
+        if let Found::Valid(published) =
+            cx.store
+                .find(&wanted.path_of(*output), cx.depth, cx.observer)?
+        {
+            let pin = Pin::Local { output: *output };
+            let (source, source_digest) = described(source, wanted.base, &pin);
+            return Ok(Ok(Outcome {
+                published: *published,
+                source,
+                source_digest,
+                index,
+                pin,
+                skipped,
+            }));
+        }
+    }
+    Ok(Err(skipped))
+}
+
 /// Copies a local folder into the store.
 pub(super) fn copy(
     cx: &Context<'_>,
@@ -115,10 +143,7 @@ pub(super) fn copy(
     let (_, record) = match unpack::folder(folder, &mut staging, cx.now_ns()) {
         Ok(copied) => copied,
         Err(unpack::Error::NoFolder { .. }) => {
-            return Ok(Made::Skip(
-                "the folder is not there, or empty".to_owned(),
-                Why::Absent,
-            ));
+            return Ok(Made::Skip(EMPTY.to_owned(), Why::Absent));
         }
         Err(error) => return Err(failed(folder)(error)),
     };

@@ -7,7 +7,7 @@ use super::context::{Context, Policy};
 use super::error::Error;
 use super::look::{Wanted, look};
 use super::outcome::{Outcome, Skipped};
-use super::project::Project;
+use super::project::{LockEdits, Project};
 use crate::lock::{Block, Lock, LockedSource};
 use crate::model::environment::Environment;
 use crate::model::name::EnvName;
@@ -89,10 +89,12 @@ pub fn lock(
             project.environment(name.as_str())?;
         }
     }
-    let mut builder = project.lock().cloned().unwrap_or_default().into_builder();
+    let mut edits = LockEdits {
+        dropped: undeclared(project),
+        blocks: Vec::new(),
+    };
     let mut blocks = Vec::new();
-    for (name, platform) in undeclared(project) {
-        builder = builder.without(&name, &platform);
+    for (name, platform) in edits.dropped.clone() {
         let (state, sources, unpinned) = (BlockState::Dropped, Vec::new(), Vec::new());
         blocks.push(Locked {
             name,
@@ -129,7 +131,11 @@ pub fn lock(
                 .map(ToString::to_string)
                 .zip(pins)
                 .collect();
-            builder = builder.block(environment.name.clone(), platform.clone(), block);
+            if state != BlockState::Kept {
+                edits
+                    .blocks
+                    .push((environment.name.clone(), platform.clone(), block));
+            }
             blocks.push(Locked {
                 name: environment.name.clone(),
                 platform,
@@ -141,7 +147,7 @@ pub fn lock(
     }
     blocks.sort_by(|a, b| (&a.name, &a.platform).cmp(&(&b.name, &b.platform)));
     let path = project.lock_path().unwrap_or_default();
-    let written = project.write_lock(builder.build())?;
+    let written = project.edit_lock(cx, edits)?;
     Ok(LockReport {
         path,
         written,
@@ -234,6 +240,8 @@ fn pin_all(cx: &Context<'_>, wanted: &Wanted<'_>, outputs: Outputs) -> Result<Op
             let one = Wanted {
                 environment: &alone,
                 pins: vec![pins[index].clone()],
+                known: vec![pins[index].clone()],
+                policy: Policy::Update,
                 ..wanted.clone()
             };
             pins[index] = Some(super::bring::bring(cx, &one)?.pin);
@@ -264,10 +272,17 @@ pub(super) fn fill(cx: &Context<'_>, wanted: &Wanted<'_>) -> Result<Pins, Error>
             continue;
         }
         match pin_one(cx, wanted, index) {
-            Ok(pin) => pins[index] = Some(pin),
+            Ok(pin) => pins[index] = Some(wanted.with_known_output(index, pin)),
             Err(error) => {
                 let (reason, why) = reason_to_skip(error)?;
-                // A folder that is not here keeps what it was pinned to: it may be on another machine.
+                // What cannot be reached keeps its pin: a folder may be on another machine, a server down.
+                pins[index].clone_from(&wanted.known[index]);
+                if pins[index].is_some() && wanted.policy == Policy::Refresh {
+                    let (name, platform) = (wanted.name(), &wanted.platform);
+                    cx.note(&format!(
+                        "{name} for {platform}: {source} keeps its pin: {reason}"
+                    ));
+                }
                 if pins[index].is_none() {
                     unpinned.push(Skipped {
                         source: source.to_string(),
@@ -292,6 +307,7 @@ fn pin_one(cx: &Context<'_>, wanted: &Wanted<'_>, index: usize) -> Result<Pin, E
         let one = Wanted {
             environment: &alone,
             pins: vec![None],
+            known: vec![None],
             policy: Policy::Update,
             ..wanted.clone()
         };
@@ -314,11 +330,7 @@ pub(super) fn block(environment: &Environment, pins: &[Option<Pin>]) -> Block {
 }
 
 /// The block after a realization: missing pins made, the winner's output known.
-pub(super) fn block_after(
-    cx: &Context<'_>,
-    wanted: &Wanted<'_>,
-    outcome: &Outcome,
-) -> Result<Block, Error> {
+pub(super) fn block_after(cx: &Context<'_>, wanted: &Wanted<'_>, outcome: &Outcome) -> Block {
     let mut with = wanted.clone();
     with.pins[outcome.index] = Some(outcome.pin.clone());
     if !wanted.locked || wanted.policy == Policy::Refresh {
@@ -326,19 +338,22 @@ pub(super) fn block_after(
             if with.pins[index].is_some() {
                 continue;
             }
+            // The environment is there; a fallback that cannot be pinned, for whatever reason, does not undo that.
             match make_pin(cx, wanted, index) {
-                Ok(pin) => with.pins[index] = Some(pin),
+                Ok(pin) => with.pins[index] = Some(wanted.with_known_output(index, pin)),
                 Err(error) => {
-                    let (reason, _) = reason_to_skip(error)?;
-                    cx.note(&format!(
-                        "{}: {source} is not pinned: {reason}",
-                        wanted.name()
-                    ));
+                    with.pins[index].clone_from(&wanted.known[index]);
+                    let kept = if with.pins[index].is_some() {
+                        "keeps its pin"
+                    } else {
+                        "is not pinned"
+                    };
+                    cx.note(&format!("{}: {source} {kept}: {error}", wanted.name()));
                 }
             }
         }
     }
-    Ok(block(wanted.environment, &with.pins))
+    block(wanted.environment, &with.pins)
 }
 
 /// What is stale in the lock of `project`, one line a block; empty where `--locked` would go on.

@@ -28,8 +28,10 @@ pub(super) struct Wanted<'p> {
     pub(super) platform: Platform,
     pub(super) base: &'p Path,
     pub(super) policy: Policy,
-    /// One for each source.
+    /// One for each source; none yet where pins are to be made anew.
     pub(super) pins: Vec<Option<Pin>>,
+    /// One for each source, as the lock has it.
+    pub(super) known: Vec<Option<Pin>>,
     /// Whether the lock has a block that says what the declaration says.
     pub(super) locked: bool,
 }
@@ -47,23 +49,53 @@ impl<'p> Wanted<'p> {
         let locked =
             block.is_some_and(|block| block.declaration() == environment.declaration_hash());
         let trusted = locked || policy == Policy::Frozen;
-        let pins = environment
+        let known: Vec<Option<Pin>> = environment
             .sources
             .iter()
-            .map(|source| pin_of(lock?, environment, platform, source, policy, trusted))
+            .map(|source| pin_of(lock?, environment, platform, source, trusted))
             .collect();
+        let pins = match policy {
+            Policy::Refresh => vec![None; known.len()],
+            _ => known.clone(),
+        };
         Self {
             environment,
             platform: platform.clone(),
             base: project.base(),
             policy,
             pins,
+            known,
             locked,
         }
     }
 
     pub(super) fn name(&self) -> &str {
         self.environment.name.as_str()
+    }
+
+    /// Whether a source without a pin waits until those that have one were tried.
+    ///
+    /// A fresh block that could not pin a source would otherwise ask for it on every run.
+    pub(super) fn defers(&self, index: usize) -> bool {
+        let is_local = matches!(self.environment.sources[index], Source::Local(_));
+        self.locked
+            && !is_local
+            && self.policy != Policy::Refresh
+            && self.pins[index].is_none()
+            && self.pins.iter().any(Option::is_some)
+    }
+
+    /// What the lock knows of a pin that was just made: the output of the same bytes.
+    pub(super) fn with_known_output(&self, index: usize, pin: Pin) -> Pin {
+        let same = |known: &&Pin| pin_input(known).is_some() && pin_input(known) == pin_input(&pin);
+        match self.known[index]
+            .as_ref()
+            .filter(same)
+            .and_then(Pin::output)
+        {
+            Some(output) => pin.with_output(output),
+            None => pin,
+        }
     }
 
     /// The store path that has `hash`, if it is this environment's.
@@ -86,12 +118,8 @@ fn pin_of(
     environment: &Environment,
     platform: &Platform,
     source: &Source,
-    policy: Policy,
     trusted: bool,
 ) -> Option<Pin> {
-    if policy == Policy::Refresh {
-        return None;
-    }
     let pin = lock.pin_of(&environment.name, platform, source)?.clone();
     if trusted {
         return Some(pin);
@@ -146,12 +174,21 @@ pub(super) fn look(cx: &Context<'_>, wanted: &Wanted<'_>) -> Result<Looked, Erro
     let mut skipped = Vec::new();
     for (index, source) in wanted.environment.sources.iter().enumerate() {
         let seen = match source {
+            _ if wanted.defers(index) => {
+                let reason = "the lock has no pin for it; `pyro lock` tries again".to_owned();
+                let source = source.to_string();
+                Seen::Skip(Skipped {
+                    source,
+                    reason,
+                    why: Why::Policy,
+                })
+            }
             Source::Local(folder) => local::see(cx, wanted, index, &folder.resolve(wanted.base))?,
             Source::Archive(_) | Source::Oci(_) => see_remote(cx, wanted, index)?,
         };
         match seen {
             Seen::Ready(published, pin) => {
-                let (source, source_digest) = provenance(cx, wanted, index, &pin)?;
+                let (source, source_digest) = described(source, wanted.base, &pin);
                 let published = *published;
                 let outcome = Outcome {
                     published,
@@ -167,7 +204,10 @@ pub(super) fn look(cx: &Context<'_>, wanted: &Wanted<'_>) -> Result<Looked, Erro
             Seen::Skip(skip) => skipped.push(skip),
         }
     }
-    Ok(Looked::Needed { damage: None })
+    match local::left_over(cx, wanted, skipped)? {
+        Ok(outcome) => Ok(Looked::Ready(Box::new(outcome))),
+        Err(_skipped) => Ok(Looked::Needed { damage: None }),
+    }
 }
 
 /// Looks for the output of a pinned archive or image.
@@ -209,22 +249,6 @@ pub(super) fn see_remote(
             damage: Some(damage.summary()),
         },
     })
-}
-
-/// Where the bytes of a path that is there came from: as remembered, else as declared and pinned.
-fn provenance(
-    cx: &Context<'_>,
-    wanted: &Wanted<'_>,
-    index: usize,
-    pin: &Pin,
-) -> Result<(String, Option<String>), Error> {
-    let source = &wanted.environment.sources[index];
-    if let Some(input) = pin_input(pin)
-        && let Some(record) = cx.store.realisation(&wanted.input(source, input))?
-    {
-        return Ok((record.source, record.source_digest));
-    }
-    Ok(described(source, wanted.base, pin))
 }
 
 /// Where bytes come from, by declaration and pin alone.

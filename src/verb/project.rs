@@ -3,14 +3,15 @@
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::context::base_of;
+use super::context::{Context, base_of};
 use super::error::Error;
 use crate::declare::{self, Declaration};
-use crate::lock::{self, Lock, Parsed};
+use crate::lock::{self, Block, Lock, Parsed};
 use crate::model::digest::FileHash;
 use crate::model::environment::Environment;
 use crate::model::name::{EnvName, ProfileName};
 use crate::model::platform::Platform;
+use crate::store::LockFile;
 
 /// A declaration, or the built-in catalog.
 #[derive(Debug, Clone)]
@@ -149,24 +150,52 @@ impl Project {
         }
     }
 
-    /// Writes `lock` beside the declaration, unless just that stands there; tells whether it was written.
+    /// Applies `edits` to the lock as it stands on disk now, under a lock on the declaration: another run that
+    /// learned something about other environments meanwhile keeps it. Tells whether the file was written.
     ///
     /// # Errors
-    /// When the system refuses; the old lock is then still whole.
-    pub fn write_lock(&mut self, lock: Lock) -> Result<bool, Error> {
-        let Some(path) = self.lock_path() else {
+    /// When the lock cannot be read or written; the old one is then still whole.
+    pub(super) fn edit_lock(&mut self, cx: &Context<'_>, edits: LockEdits) -> Result<bool, Error> {
+        let (Some(path), Some(file)) = (self.lock_path(), self.file.clone()) else {
             return Ok(false);
         };
+        let guard = LockFile::exclusive(&file, 0o644, cx.store.patience(), cx.observer)?;
+        let known = match fs_err::read_to_string(&path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(Error::io("read", path, error)),
+        };
+        let before = match &known {
+            Some(text) => Self::read_lock(text, &path, &self.declaration)?.lock,
+            None => Lock::default(),
+        };
+        let mut builder = before.into_builder();
+        for (name, platform) in &edits.dropped {
+            builder = builder.without(name, platform);
+        }
+        for (name, platform, block) in edits.blocks {
+            builder = builder.block(name, platform, block);
+        }
+        let lock = builder.build();
         let text = lock.to_text();
-        let known = fs_err::read_to_string(&path).ok();
         self.lock = Some(lock);
         self.unmerged = false;
-        if known.as_deref() == Some(text.as_str()) {
-            return Ok(false);
+        let written = known.as_deref() != Some(text.as_str());
+        if written {
+            replace(&path, &text)?;
         }
-        replace(&path, &text)?;
-        Ok(true)
+        drop(guard);
+        Ok(written)
     }
+}
+
+/// What a run learned about the lock.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LockEdits {
+    /// Blocks of what is no longer declared.
+    pub(super) dropped: Vec<(EnvName, Platform)>,
+    /// Blocks that are new or differ from what was read at the start.
+    pub(super) blocks: Vec<(EnvName, Platform, Block)>,
 }
 
 /// Replaces a text file of the user's by one rename, through a link if it is one.

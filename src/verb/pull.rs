@@ -52,6 +52,8 @@ pub fn pull(cx: &Context<'_>, found: Found<'_>, platform: &Platform) -> Result<P
         )?,
     };
     let link = entry(found, platform, &cx.host);
+    // The path was there already, perhaps renamed by somebody who has not come to the sync.
+    cx.store.sync_folder()?;
     let mut locked = Locked::wait(cx.store, &ProfileName::pulled(), cx.observer)?;
     let live = locked.current()?;
     let (mut environments, mut declarations) = live

@@ -18,7 +18,8 @@ use super::error::Error;
 use super::lock::{block_after, stale, undeclared};
 use super::look::{Looked, Wanted, look};
 use super::outcome::Outcome;
-use super::project::Project;
+use super::project::{LockEdits, Project};
+use crate::lock::Block;
 use crate::model::environment::Environment;
 use crate::model::generation::{Cause, Generation, link_name};
 use crate::model::name::{EnvName, ProfileName};
@@ -96,12 +97,17 @@ pub fn realize(
     request: &Request,
 ) -> Result<Realized, Error> {
     check_lock(project, request)?;
+    if matches!(&request.target, Target::Profile(name) if *name == ProfileName::pulled())
+        || (request.target == Target::Own && project.profile() == ProfileName::pulled())
+    {
+        return Err(Error::ReservedProfile);
+    }
     let out_link = request.out_link.as_deref().map(OutLink::new).transpose()?;
     let (environments, blocks) = {
         let wanted = wishes(cx, project, request)?;
         let mut environments = all(cx, &wanted, request)?;
         let blocks = if request.policy.may_pin() && !request.dry_run {
-            learned(cx, &wanted, &environments)?
+            learned(cx, &wanted, &environments)
         } else {
             Vec::new()
         };
@@ -125,7 +131,7 @@ pub fn realize(
     if request.dry_run {
         return Ok(realized);
     }
-    realized.lock_written = write_lock(project, request, blocks)?;
+    realized.lock_written = write_lock(cx, project, request, blocks)?;
     realized.committed = Some(show(cx, project, request, &realized, out_link.as_ref())?);
     realized.out_link = out_link.map(|link| link.path().to_owned());
     for environment in &realized.environments {
@@ -161,10 +167,12 @@ fn wishes<'p>(
     let environments: Vec<&Environment> = if request.environments.is_empty() {
         project.declaration().environments().values().collect()
     } else {
-        let mut named = request.environments.clone();
-        named.dedup();
-        named
+        let mut seen = std::collections::HashSet::new();
+        let named = request
+            .environments
             .iter()
+            .filter(|name| seen.insert(*name));
+        named
             .map(|name| project.environment(name.as_str()))
             .collect::<Result<_, _>>()?
     };
@@ -278,32 +286,43 @@ fn learned(
     cx: &Context<'_>,
     wanted: &[Wanted<'_>],
     environments: &[RealizedEnvironment],
-) -> Result<Vec<(EnvName, crate::lock::Block)>, Error> {
+) -> Vec<(EnvName, Block)> {
     let mut blocks = Vec::new();
     for (wish, environment) in wanted.iter().zip(environments) {
         if let Some(outcome) = &environment.outcome {
-            blocks.push((environment.name.clone(), block_after(cx, wish, outcome)?));
+            blocks.push((environment.name.clone(), block_after(cx, wish, outcome)));
         }
     }
-    Ok(blocks)
+    blocks
 }
 
+/// Writes what was learned; a block that says what it said before is left to whoever changes it meanwhile.
 fn write_lock(
+    cx: &Context<'_>,
     project: &mut Project,
     request: &Request,
-    blocks: Vec<(EnvName, crate::lock::Block)>,
+    blocks: Vec<(EnvName, Block)>,
 ) -> Result<bool, Error> {
     if !request.policy.may_pin() {
         return Ok(false);
     }
-    let mut builder = project.lock().cloned().unwrap_or_default().into_builder();
-    for (name, platform) in undeclared(project) {
-        builder = builder.without(&name, &platform);
+    let lock = project.lock();
+    let differs = |name: &EnvName, block: &Block| {
+        lock.and_then(|lock| lock.get(name, &request.platform)) != Some(block)
+    };
+    let edits = LockEdits {
+        dropped: undeclared(project),
+        blocks: blocks
+            .into_iter()
+            .filter(|(name, block)| differs(name, block))
+            .map(|(name, block)| (name, request.platform.clone(), block))
+            .collect(),
+    };
+    let nothing = edits.dropped.is_empty() && edits.blocks.is_empty();
+    if nothing && project.lock().is_some() && !project.is_unmerged() {
+        return Ok(false);
     }
-    for (name, block) in blocks {
-        builder = builder.block(name, request.platform.clone(), block);
-    }
-    project.write_lock(builder.build())
+    project.edit_lock(cx, edits)
 }
 
 /// Moves the profile.
@@ -341,6 +360,8 @@ fn show(
         declarations: BTreeMap::new(),
         now: cx.now,
     };
+    // The paths were there already, perhaps renamed by somebody who has not come to the sync.
+    cx.store.sync_folder()?;
     Ok(locked.commit(&change, out_link)?)
 }
 
@@ -356,19 +377,17 @@ fn kept_links(
     };
     let named = !request.environments.is_empty();
     let own_suffix = link_suffix(&request.platform, host);
+    let declared: std::collections::HashSet<String> = project
+        .declaration()
+        .environments()
+        .keys()
+        .map(EnvName::file_stem)
+        .collect();
     let stays = |link: &str| {
-        if named {
-            return true;
-        }
         let (stem, suffix) = link
             .split_once('@')
             .map_or((link, None), |(stem, suffix)| (stem, Some(suffix)));
-        let declared = project
-            .declaration()
-            .environments()
-            .keys()
-            .any(|name| name.file_stem() == stem);
-        declared && suffix != own_suffix.as_deref()
+        named || (declared.contains(stem) && suffix != own_suffix.as_deref())
     };
     live.environments
         .iter()

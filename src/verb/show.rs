@@ -117,6 +117,7 @@ pub fn restore(
             }
         }
     }
+    cx.store.sync_folder()?;
     let change = Change {
         cause: if number.is_some() {
             Cause::Switch

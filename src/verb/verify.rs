@@ -99,6 +99,7 @@ fn heal(
         depth: Depth::Full,
         bundle: cx.bundle.clone(),
         host: cx.host.clone(),
+        records: std::sync::OnceLock::new(),
         ..*cx
     };
     for found in scope.all() {
@@ -120,6 +121,7 @@ fn heal(
             };
             let one = Wanted {
                 environment: &alone,
+                known: pins.clone(),
                 pins,
                 policy: Policy::Update,
                 ..wanted.clone()

@@ -101,7 +101,7 @@ fn check_says_what_is_stale() {
         insta::assert_snapshot!(run(&sandbox, &["realize", "--locked"]), @"
         exit code 79
         ----- stderr
-        error: the lock is stale: vm for [PLATFORM] is declared differently now; vm for [PLATFORM] is declared differently now: [WORK]/envs.lock
+        error: the lock is stale: vm for [PLATFORM] is declared differently now: [WORK]/envs.lock
         hint: `pyro lock` brings it up to date
         ");
     });
@@ -195,7 +195,7 @@ fn a_lock_that_is_none_is_shown() {
         insta::assert_snapshot!(run(&sandbox, &["realize", "-q"]), @r#"
         exit code 78
         ----- stderr
-        error: unknown field `outptu`, expected one of `local`, `archive`, `oci`, `sha256`, `size`, `digest`, `layers`, `output`
+        error: unknown field `outptu`, expected one of `local`, `archive`, `oci`, `sha256`, `size`, `digest`, `layers`, `output`, `input`
           --> [WORK]/envs.lock:11:1
            |
         11 | outptu = "[HASH]"

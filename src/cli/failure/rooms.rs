@@ -34,7 +34,9 @@ fn kind(error: &Error) -> Kind {
             Kind::Configuration
         }
         Error::Io { source, .. } => Kind::of_io(source),
-        Error::UnknownEnvironment { .. } | Error::UnknownArtifact { .. } => Kind::Configuration,
+        Error::UnknownEnvironment { .. }
+        | Error::UnknownArtifact { .. }
+        | Error::ReservedProfile => Kind::Configuration,
         Error::UnknownPath { .. } => Kind::Usage,
         Error::Platform { .. } | Error::NotInstalled { .. } => Kind::Unavailable,
         // Without a lock every block is missing, which is what stale means.
@@ -72,6 +74,9 @@ fn hint(error: &Error) -> Option<String> {
         Error::NoLock { .. } => "`pyro lock` writes one; commit it".to_owned(),
         Error::Unmerged { .. } => {
             "`pyro lock` keeps the pins of both sides and writes it anew".to_owned()
+        }
+        Error::ReservedProfile => {
+            "choose another name with --profile or in the declaration".to_owned()
         }
         Error::LocalChanged { .. } => "`pyro lock` pins it as it is now".to_owned(),
         Error::OtherTree { .. } => {

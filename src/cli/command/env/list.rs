@@ -11,7 +11,7 @@ use crate::cli::session::Session;
 use crate::cli::settings::Flags;
 use crate::cli::target::find_declaration;
 use crate::cli::workbench::{Workbench, bundle, depth};
-use crate::verb::{Scope, inspect};
+use crate::verb::{Context, Error, Scope, inspect};
 
 impl EnvListArgs {
     /// Lists them.
@@ -29,21 +29,23 @@ impl EnvListArgs {
         let scope = Scope::new(file.as_deref(), &bundle(&settings))?;
         let platform = settings.platform.value.clone();
         let bench = Workbench::open_if_there(session, &settings, "env")?;
-        let mut environments = Vec::new();
-        for found in scope.all() {
-            let inspected = match &bench {
-                Some(bench) => {
-                    bench.run(depth(&settings), |cx| inspect(Some(cx), found, &platform))?
-                }
-                None => inspect(None, found, &platform)?,
-            };
-            environments.push(describe(
-                found,
-                &platform,
-                &settings.store.value,
-                &inspected,
-            ));
-        }
+        let describe_all = |cx: Option<&Context<'_>>| {
+            scope
+                .all()
+                .map(|found| {
+                    Ok(describe(
+                        found,
+                        &platform,
+                        &settings.store.value,
+                        &inspect(cx, found, &platform)?,
+                    ))
+                })
+                .collect::<Result<Vec<_>, Error>>()
+        };
+        let mut environments = match &bench {
+            Some(bench) => bench.run(depth(&settings), |cx| describe_all(Some(cx)))?,
+            None => describe_all(None)?,
+        };
         environments.sort_by(|a, b| a.name.cmp(&b.name));
         drop(bench);
         session.report().answer(&EnvList { environments }, |list| {
