@@ -303,6 +303,7 @@ fn modes_do_not_depend_on_the_umask() {
     let twin = with_folder();
     realize(&twin, &[]);
     for name in [
+        ".",
         "store",
         "profiles",
         "leases",
