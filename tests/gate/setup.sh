@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the programs that the tests want, and only those that are missing.
+# Installs the programs that the tests want, and only those that are missing; gets a kernel, without installing it.
 #
 # What is there is found by command, not by package, so that any system which has the commands is fine.
 set -euo pipefail
@@ -14,6 +14,7 @@ wanted=(
   'e2fsprogs|mke2fs|makes ext4 images'
   'apache2-utils|htpasswd|a registry with passwords'
   'b3sum|b3sum|BLAKE3 for the independent checker'
+  'openssl|openssl|signs the tokens of a registry behind a token server'
   'strace|strace|proves that nothing reads content or opens sockets where it must not'
   'python3|python3|the independent checker, and examples'
   'git|git|the merge test of the lock file'
@@ -57,29 +58,78 @@ for row in "${wanted[@]}"; do
   printf '%-16s %-8s %s\n' "$package" "$state" "$why"
 done
 
-if [ "${#packages[@]}" -eq 0 ]; then
-  printf 'Everything is there; nothing to install.\n'
-  exit 0
-fi
-if ! command -v apt-get >/dev/null; then
-  fail "no apt-get here; please install what gives these commands: ${commands[*]}"
-fi
-
 as_root=()
-if [ "$(id -u)" -ne 0 ]; then
-  command -v sudo >/dev/null || fail "not root and no sudo; please run as root: apt-get install ${packages[*]}"
-  as_root=(sudo)
-fi
 apt_get() {
   # Waits for another apt-get instead of failing.
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -q "$@"
 }
-printf 'Installing: %s\n' "${packages[*]}"
-apt_get update
-apt_get install -y --no-install-recommends "${packages[@]}"
 
-for tool in "${commands[@]}"; do
-  hash -r
-  command -v "$tool" >/dev/null || fail "installed, but there is still no command $tool"
-done
-printf 'Installed.\n'
+# become_root WHY: makes apt_get run as root.
+become_root() {
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || fail "not root and no sudo; please run as root: $1"
+    as_root=(sudo)
+  fi
+}
+
+install_packages() {
+  if ! command -v apt-get >/dev/null; then
+    fail "no apt-get here; please install what gives these commands: ${commands[*]}"
+  fi
+  become_root "apt-get install ${packages[*]}"
+  printf 'Installing: %s\n' "${packages[*]}"
+  apt_get update
+  apt_get install -y --no-install-recommends "${packages[@]}"
+  local tool
+  for tool in "${commands[@]}"; do
+    hash -r
+    command -v "$tool" >/dev/null || fail "installed, but there is still no command $tool"
+  done
+  printf 'Installed.\n'
+}
+
+# The kernel of the VM environments that the tests realize. Its package is only taken apart: installing it would
+# build an initrd and touch the boot loader of whoever runs the tests.
+kernel=${CARGO_TARGET_DIR:-target}/kernel/vmlinuz
+meta=linux-image-cloud-$(dpkg --print-architecture 2>/dev/null || uname -m)
+
+# The package that the meta package stands for now; nothing if apt knows none.
+kernel_package() {
+  apt-cache depends "$meta" 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1
+}
+
+# Downloads and unpacks into a folder; run where failing is allowed, since apt's lists may be old.
+unpack_kernel() {
+  local package
+  package=$(kernel_package)
+  [ -n "$package" ] && (cd "$1" && apt-get -q -o APT::Sandbox::User=root download "$package") && dpkg-deb -x "$1"/linux-image-*.deb "$1/tree"
+}
+
+get_kernel() {
+  command -v apt-get >/dev/null || fail "no apt-get here; please put a Linux kernel at $kernel"
+  mkdir -p "$(dirname "$kernel")"
+  local work
+  work=$(mktemp -d "$(dirname "$kernel")/XXXXXX")
+  if ! unpack_kernel "$work"; then
+    become_root 'apt-get update'
+    apt_get update
+    unpack_kernel "$work" || fail "could not get $meta; please put a Linux kernel at $kernel"
+  fi
+  mv "$work"/tree/boot/vmlinuz-* "$kernel"
+  rm -rf "$work"
+}
+
+if [ "${#packages[@]}" -eq 0 ]; then
+  printf 'Everything is there; nothing to install.\n'
+else
+  install_packages
+fi
+if [ -f "$kernel" ]; then
+  state=there
+else
+  state=missing
+fi
+printf '%-16s %-8s %s\n' kernel "$state" "$kernel, out of $meta: VM environments to realize"
+if [ "$state" = missing ]; then
+  get_kernel
+fi

@@ -1,5 +1,20 @@
 //! Runs the built program where nothing of this account or machine is seen: own home, own store, bare environment.
 
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod http;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod images;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod oracle;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod proxy;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod registry;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod scene;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod token_issuer;
+
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -71,7 +86,7 @@ impl Sandbox {
     }
 
     /// Replaces what differs from run to run: the sandbox's folders, digests.
-    fn filtered(&self, text: &str) -> String {
+    pub fn filtered(&self, text: &str) -> String {
         let named = [
             (self.store(), "[STORE]"),
             (self.path("home"), "[HOME]"),
@@ -130,7 +145,7 @@ fn without_hashes(text: &str) -> String {
 }
 
 /// Columns stand two blanks apart, so that the length of the sandbox's path does not show.
-fn narrowed(text: &str) -> String {
+pub fn narrowed(text: &str) -> String {
     let narrow = |line: &str| {
         let words = line.trim_start();
         let indent = &line[..line.len() - words.len()];
