@@ -101,7 +101,7 @@ fn check_says_what_is_stale() {
         insta::assert_snapshot!(run(&sandbox, &["realize", "--locked"]), @"
         exit code 79
         ----- stderr
-        error: the lock is stale: vm for [PLATFORM] is declared differently now; vm for [PLATFORM] is declared differently now: [WORK]/envs.lock
+        error: the lock is stale: vm for [PLATFORM] is declared differently now: [WORK]/envs.lock
         hint: `pyro lock` brings it up to date
         ");
     });
