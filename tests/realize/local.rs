@@ -174,6 +174,8 @@ fn named_environments_leave_other_links_alone() {
     );
     realize(&sandbox, &[]);
     let before = links(&sandbox);
+    let thrice = realize(&sandbox, &["a", "b", "a"]);
+    assert_eq!(outcomes(&thrice).len(), 2, "what is named twice is one");
     sandbox.write("a/more", "more");
     sandbox.write("b/more", "more");
     let document = realize(&sandbox, &["envs.toml", "b"]);

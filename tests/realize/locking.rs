@@ -195,7 +195,7 @@ fn a_lock_that_is_none_is_shown() {
         insta::assert_snapshot!(run(&sandbox, &["realize", "-q"]), @r#"
         exit code 78
         ----- stderr
-        error: unknown field `outptu`, expected one of `local`, `archive`, `oci`, `sha256`, `size`, `digest`, `layers`, `output`
+        error: unknown field `outptu`, expected one of `local`, `archive`, `oci`, `sha256`, `size`, `digest`, `layers`, `output`, `input`
           --> [WORK]/envs.lock:11:1
            |
         11 | outptu = "[HASH]"
