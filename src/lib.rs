@@ -13,7 +13,10 @@
 //! | 5 | [`verb`] | what a user asks for, joined from the rooms above |
 //! | 6 | [`cli`] | arguments, settings, printing, exit codes |
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
 compile_error!("pyro builds on Linux only (x86_64 or aarch64, kernel 5.4 or later)");
 
 pub mod cli;

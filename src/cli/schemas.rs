@@ -47,6 +47,14 @@ impl Entry {
 #[must_use]
 pub fn entries() -> Vec<Entry> {
     let mut entries = vec![
+        Entry {
+            name: "declaration",
+            make: Make::File(crate::declare::schema),
+        },
+        Entry {
+            name: "lock",
+            make: Make::File(crate::lock::schema),
+        },
         file::<ManifestFile<'static>>("manifest"),
         file::<Realisation>("realisation"),
         file::<Generation>("generation"),

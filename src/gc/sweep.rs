@@ -71,7 +71,7 @@ fn retire(store: &Store, batch: &[StorePathName], swept: &mut Swept) -> Result<(
             Ok(path) => swept.paths.push(path),
             Err(error) => swept
                 .refused
-                .push((store.layout().path(name), error.to_string())),
+                .push((store.layout().path(name), with_cause(&error))),
         }
     }
     Ok(())
@@ -83,7 +83,7 @@ fn delete_dead_staging(store: &Store, swept: &mut Swept) -> Result<(), Error> {
             Ok(path) => swept.staging.extend(path),
             Err(error) => swept.refused.push((
                 store.layout().store().join(format!(".s-{id}")),
-                error.to_string(),
+                with_cause(&error),
             )),
         }
     }
@@ -109,7 +109,7 @@ fn delete_trash(store: &Store, swept: &mut Swept) -> Result<(), Error> {
                         Ok(true) => _ = deleted.fetch_add(1, Ordering::Relaxed),
                         Ok(false) => {}
                         Err(error) => {
-                            let entry = (store.layout().store().join(name), error.to_string());
+                            let entry = (store.layout().store().join(name), with_cause(&error));
                             if let Ok(mut refused) = refused.lock() {
                                 refused.push(entry);
                             }
@@ -124,4 +124,12 @@ fn delete_trash(store: &Store, swept: &mut Swept) -> Result<(), Error> {
         .refused
         .extend(refused.into_inner().unwrap_or_default());
     Ok(())
+}
+
+/// What the store said, and why.
+fn with_cause(error: &crate::store::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
 }

@@ -60,6 +60,15 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// An out-link is made in a folder that is there.
+    #[error("there is no folder for the out-link {}", path.display())]
+    OutLinkFolder {
+        /// The path of the link.
+        path: PathBuf,
+        /// What the system said of the folder.
+        #[source]
+        source: io::Error,
+    },
     /// An out-link's path must be text, since records are.
     #[error("the path of an out-link must be UTF-8: {}", path.display())]
     OutLinkName {

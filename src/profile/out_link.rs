@@ -24,21 +24,46 @@ impl OutLink {
     /// An out-link at `path`, which must be absolute; the folder above it must be there.
     ///
     /// # Errors
-    /// When its path is not text or its folder cannot be resolved.
+    /// When its path is not text, its folder cannot be resolved, or something else stands there.
     pub fn new(path: &Path) -> Result<Self, Error> {
         let folder = path.parent().unwrap_or(Path::new("/"));
         let name = path.file_name().ok_or_else(|| Error::OutLinkName {
             path: path.to_owned(),
         })?;
-        let folder = fs_err::canonicalize(folder)
-            .map_err(|source| Error::io("find the folder of", path, source))?;
+        let folder = fs_err::canonicalize(folder).map_err(|source| Error::OutLinkFolder {
+            path: path.to_owned(),
+            source,
+        })?;
         let path = folder.join(name);
-        match path.to_str() {
-            Some(text) => Ok(Self {
-                text: text.to_owned(),
-                path,
-            }),
-            None => Err(Error::OutLinkName { path }),
+        let Some(text) = path.to_str().map(str::to_owned) else {
+            return Err(Error::OutLinkName { path });
+        };
+        let link = Self { path, text };
+        link.shown()?;
+        Ok(link)
+    }
+
+    /// What the link shows now, a generation of some store; `None` where nothing stands.
+    fn shown(&self) -> Result<Option<PathBuf>, Error> {
+        let taken = || Error::OutLinkTaken {
+            path: self.path.clone(),
+        };
+        match fs_err::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("look at", &self.path, error)),
+            Ok(meta) if !meta.is_symlink() => Err(taken()),
+            Ok(_) => {
+                let target = fs_err::read_link(&self.path)
+                    .map_err(|source| Error::io("read", &self.path, source))?;
+                let is_ours = target
+                    .parent()
+                    .is_some_and(|all| all.ends_with("generations"));
+                if is_ours {
+                    Ok(Some(target))
+                } else {
+                    Err(taken())
+                }
+            }
         }
     }
 
@@ -67,23 +92,8 @@ impl OutLink {
         profile: &ProfileName,
         generation: &Path,
     ) -> Result<(), Error> {
-        match fs_err::symlink_metadata(&self.path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Ok(meta) if meta.is_symlink() => {
-                let target = fs_err::read_link(&self.path)
-                    .map_err(|source| Error::io("read", &self.path, source))?;
-                if target == generation {
-                    return super::locked::sync_folder(
-                        self.path.parent().unwrap_or(Path::new("/")),
-                    );
-                }
-            }
-            Ok(_) => {
-                return Err(Error::OutLinkTaken {
-                    path: self.path.clone(),
-                });
-            }
-            Err(error) => return Err(Error::io("look at", &self.path, error)),
+        if self.shown()?.as_deref() == Some(generation) {
+            return super::locked::sync_folder(self.path.parent().unwrap_or(Path::new("/")));
         }
         self.record(store, profile)?;
         replace_link(&self.path, generation)

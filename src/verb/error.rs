@@ -91,6 +91,12 @@ pub enum Error {
         /// Where it should stand.
         path: PathBuf,
     },
+    /// `--locked` or `--frozen`, and git left conflict markers in the lock.
+    #[error("the lock has git's conflict markers: {}", path.display())]
+    Unmerged {
+        /// The lock.
+        path: PathBuf,
+    },
     /// `--locked` and a local folder is not what was locked.
     #[error("local folder changed since it was locked: {}", path.display())]
     LocalChanged {

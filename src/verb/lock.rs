@@ -356,7 +356,11 @@ pub(super) fn stale(project: &Project, wanted: &Platform) -> Result<Vec<String>,
         };
         format!("{} for {} {why}", stale.name, stale.platform)
     };
-    Ok(report.stale.iter().map(line).collect())
+    let asked = report
+        .stale
+        .iter()
+        .filter(|stale| stale.platform == *wanted);
+    Ok(asked.map(line).collect())
 }
 
 /// The blocks that `pyro lock` would write anew; all of them where there is no lock.

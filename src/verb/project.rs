@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::context::base_of;
 use super::error::Error;
 use crate::declare::{self, Declaration};
-use crate::lock::{self, Lock};
+use crate::lock::{self, Lock, Parsed};
 use crate::model::digest::FileHash;
 use crate::model::environment::Environment;
 use crate::model::name::{EnvName, ProfileName};
@@ -20,6 +20,8 @@ pub struct Project {
     base: PathBuf,
     declaration: Declaration,
     lock: Option<Lock>,
+    /// Whether git's conflict markers were in it, and both sides were taken.
+    unmerged: bool,
 }
 
 impl Project {
@@ -33,9 +35,12 @@ impl Project {
             fs_err::read_to_string(&file).map_err(|source| Error::io("read", &file, source))?;
         let declaration = declare::parse(&text, &file)?;
         let lock_path = lock::lock_path(&file);
-        let lock = match fs_err::read_to_string(&lock_path) {
-            Ok(text) => Some(Self::read_lock(&text, &lock_path, &declaration)?),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
+        let (lock, unmerged) = match fs_err::read_to_string(&lock_path) {
+            Ok(text) => {
+                let parsed = Self::read_lock(&text, &lock_path, &declaration)?;
+                (Some(parsed.lock), parsed.merged)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => (None, false),
             Err(error) => return Err(Error::io("read", lock_path, error)),
         };
         let base = base_of(&file).to_owned();
@@ -44,6 +49,7 @@ impl Project {
             base,
             declaration,
             lock,
+            unmerged,
         })
     }
 
@@ -55,13 +61,14 @@ impl Project {
             base: bundle.to_owned(),
             declaration: declare::catalog().clone(),
             lock: None,
+            unmerged: false,
         }
     }
 
-    fn read_lock(text: &str, path: &Path, declaration: &Declaration) -> Result<Lock, Error> {
+    fn read_lock(text: &str, path: &Path, declaration: &Declaration) -> Result<Parsed, Error> {
         let prefer =
             |name: &EnvName, _: &Platform| declaration.get(name).map(Environment::declaration_hash);
-        Ok(Lock::parse(text, path, &prefer)?.lock)
+        Ok(Lock::parse(text, path, &prefer)?)
     }
 
     /// The file's real path; none for the catalog.
@@ -86,6 +93,12 @@ impl Project {
     #[must_use]
     pub fn lock(&self) -> Option<&Lock> {
         self.lock.as_ref()
+    }
+
+    /// Whether git's conflict markers are in the lock; [`Project::lock`] then has the blocks of both sides.
+    #[must_use]
+    pub fn is_unmerged(&self) -> bool {
+        self.unmerged
     }
 
     /// Where the lock stands or would stand; none for the catalog.
@@ -147,6 +160,7 @@ impl Project {
         let text = lock.to_text();
         let known = fs_err::read_to_string(&path).ok();
         self.lock = Some(lock);
+        self.unmerged = false;
         if known.as_deref() == Some(text.as_str()) {
             return Ok(false);
         }

@@ -139,6 +139,10 @@ fn check_lock(project: &Project, request: &Request) -> Result<(), Error> {
     if matches!(request.policy, Policy::Locked | Policy::Frozen) && project.lock().is_none() {
         return Err(Error::NoLock { path });
     }
+    // Which side's pin was taken is a guess that only `pyro lock` may make.
+    if matches!(request.policy, Policy::Locked | Policy::Frozen) && project.is_unmerged() {
+        return Err(Error::Unmerged { path });
+    }
     if request.policy == Policy::Locked {
         let stale = stale(project, &request.platform)?;
         if !stale.is_empty() {

@@ -86,7 +86,7 @@ impl Sandbox {
     }
 
     /// Replaces what differs from run to run: the sandbox's folders, digests.
-    fn filtered(&self, text: &str) -> String {
+    pub fn filtered(&self, text: &str) -> String {
         let named = [
             (self.store(), "[STORE]"),
             (self.path("home"), "[HOME]"),
@@ -145,7 +145,7 @@ fn without_hashes(text: &str) -> String {
 }
 
 /// Columns stand two blanks apart, so that the length of the sandbox's path does not show.
-fn narrowed(text: &str) -> String {
+pub fn narrowed(text: &str) -> String {
     let narrow = |line: &str| {
         let words = line.trim_start();
         let indent = &line[..line.len() - words.len()];
@@ -162,7 +162,8 @@ fn narrowed(text: &str) -> String {
 /// A command to be run.
 pub struct Pyro<'a> {
     sandbox: &'a Sandbox,
-    command: Command,
+    /// For tests that start it themselves.
+    pub command: Command,
 }
 
 impl Pyro<'_> {

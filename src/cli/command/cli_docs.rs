@@ -53,7 +53,7 @@ fn section(command: &Command, level: usize, out: &mut String) {
     }
     let usage = command.clone().render_usage().to_string();
     let usage = usage.strip_prefix("Usage:").unwrap_or(&usage).trim();
-    let _infallible = write!(out, "```console\n{usage}\n```\n");
+    let _infallible = write!(out, "```text\n{usage}\n```\n");
     // What every command takes is told once, with the first.
     let own = |arg: &&Arg| level == 2 || !arg.is_global_set();
     let shown =

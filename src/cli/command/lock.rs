@@ -102,14 +102,19 @@ fn check(session: &Session, file: Option<PathBuf>) -> Result<Outcome, Failure> {
             .display()
             .to_string(),
         written: false,
-        up_to_date: blocks.is_empty() && project.lock().is_some(),
+        up_to_date: blocks.is_empty() && project.lock().is_some() && !project.is_unmerged(),
         blocks,
     };
     session.report().answer(&document, |document| {
         if document.up_to_date {
             return format!("{} is up to date\n", escaped(&document.lock));
         }
-        let mut text = format!("{} is not up to date\n", escaped(&document.lock));
+        let why = if project.is_unmerged() {
+            ": it has git's conflict markers"
+        } else {
+            ""
+        };
+        let mut text = format!("{} is not up to date{why}\n", escaped(&document.lock));
         for block in &document.blocks {
             text.push_str(&format!("  {} for {}\n", block.name, block.platform));
         }

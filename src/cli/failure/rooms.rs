@@ -37,8 +37,10 @@ fn kind(error: &Error) -> Kind {
         Error::UnknownEnvironment { .. } | Error::UnknownArtifact { .. } => Kind::Configuration,
         Error::UnknownPath { .. } => Kind::Usage,
         Error::Platform { .. } | Error::NotInstalled { .. } => Kind::Unavailable,
-        // Without a lock every block is missing, which is what stale means.
-        Error::Stale { .. } | Error::NoLock { .. } | Error::LocalChanged { .. } => Kind::Policy,
+        Error::NoLock { .. }
+        | Error::Unmerged { .. }
+        | Error::Stale { .. }
+        | Error::LocalChanged { .. } => Kind::Policy,
         Error::NoSource { skipped, .. } => match Error::last_reason(skipped) {
             Why::Absent => Kind::Unavailable,
             Why::Temporary => Kind::Temporary,
@@ -67,6 +69,9 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::Stale { .. } => "`pyro lock` brings it up to date".to_owned(),
         Error::NoLock { .. } => "`pyro lock` writes one; commit it".to_owned(),
+        Error::Unmerged { .. } => {
+            "`pyro lock` keeps the pins of both sides and writes it anew".to_owned()
+        }
         Error::LocalChanged { .. } => "`pyro lock` pins it as it is now".to_owned(),
         Error::OtherTree { .. } => {
             "`pyro lock --upgrade` takes what the source gives now".to_owned()
@@ -171,6 +176,9 @@ impl From<profile::Error> for Failure {
             }
             profile::Error::NotValid { .. } => {
                 Self::of(Kind::Unavailable, &error).hint("realize its declaration again")
+            }
+            profile::Error::OutLinkFolder { .. } => {
+                Self::of(Kind::Usage, &error).hint("make the folder first, or name another")
             }
             profile::Error::OutLinkTaken { .. } | profile::Error::OutLinkName { .. } => {
                 Self::of(Kind::Usage, &error).hint("name another --out-link")
