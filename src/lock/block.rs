@@ -1,6 +1,6 @@
 //! What a lock says of one environment on one platform.
 
-use crate::model::digest::DeclarationHash;
+use crate::model::digest::{DeclarationHash, InputHash};
 use crate::model::pin::Pin;
 use crate::model::source::Source;
 
@@ -64,6 +64,16 @@ impl Block {
         pins.map(|pin| 1 + usize::from(pin.output().is_some()))
             .sum()
     }
+}
+
+/// The digest of what made an output: the declaration and the bytes.
+pub(super) fn input_of(declaration: DeclarationHash, pin: &Pin) -> InputHash {
+    let bytes = match pin {
+        Pin::Local { .. } => String::new(),
+        Pin::Archive { sha256, .. } => format!("sha256:{sha256}"),
+        Pin::Oci { digest, .. } => digest.to_string(),
+    };
+    InputHash::of(format!("{declaration}\n{bytes}\n").as_bytes())
 }
 
 /// One source of a block: its location as declared and, once it was reached, its pin.
@@ -134,6 +144,27 @@ impl LockedSource {
                 pin_kind: kind_of(pin),
             }),
             _ => Ok(Self { location, pin }),
+        }
+    }
+
+    /// Without an output that was made by something else, as a merge can leave it; a local folder has no other pin.
+    pub(super) fn forget_output(self) -> Self {
+        let pin = match self.pin {
+            None | Some(Pin::Local { .. }) => None,
+            Some(Pin::Archive { sha256, size, .. }) => Some(Pin::Archive {
+                sha256,
+                size,
+                output: None,
+            }),
+            Some(Pin::Oci { digest, layers, .. }) => Some(Pin::Oci {
+                digest,
+                layers,
+                output: None,
+            }),
+        };
+        Self {
+            location: self.location,
+            pin,
         }
     }
 

@@ -137,6 +137,7 @@ fn the_text_of_a_lock_never_changes() {
     [[environment.source]]
     local = "profiles/debian-git"
     output = "0404040404040404040404040404040404040404040404040404040404040404"
+    input = "7db82bf6b5aee7b3cbad7b724389652d99c9a420c2f2b871dd1e12e42b5b327e"
 
     [[environment.source]]
     archive = [
@@ -145,12 +146,14 @@ fn the_text_of_a_lock_never_changes() {
     ]
     sha256 = "0505050505050505050505050505050505050505050505050505050505050505"
     output = "0606060606060606060606060606060606060606060606060606060606060606"
+    input = "d4d8a316693593fe039d6475e8c46e94aaa66d448bc5c860a44cbcca1e347de9"
     size = 123
 
     [[environment.source]]
     oci = "docker.io/example/debian-12:1.0.0"
     digest = "sha256:0707070707070707070707070707070707070707070707070707070707070707"
     output = "0808080808080808080808080808080808080808080808080808080808080808"
+    input = "e3d5f71d2aa1ddd03aaf3409f2e5f16dc7b36a30d4c336b2005889dad773f67f"
     layers = [
         { digest = "sha256:0707070707070707070707070707070707070707070707070707070707070707", size = 1 },
         { digest = "sha256:0707070707070707070707070707070707070707070707070707070707070707", size = 2 },
@@ -270,11 +273,11 @@ fn what_is_not_a_lock_is_told_with_its_place() {
     a block needs a source: envs.lock:2:1
     a source needs exactly one of `local`, `archive`, `oci`: envs.lock:6:1
     a source needs exactly one of `local`, `archive`, `oci`: envs.lock:6:1
-    unknown field `ouput`, expected one of `local`, `archive`, `oci`, `sha256`, `size`, `digest`, `layers`, `output`: envs.lock:8:1
+    unknown field `ouput`, expected one of `local`, `archive`, `oci`, `sha256`, `size`, `digest`, `layers`, `output`, `input`: envs.lock:8:1
     expected a string or a list of strings: envs.lock:7:11
     a source needs exactly one of `local`, `archive`, `oci`: envs.lock:6:1
     `sha256` and `size` stand together or not at all: envs.lock:6:1
-    a source of the kind `archive` cannot have a pin of the kind `local`: envs.lock:6:1
+    `output` and `input` stand together or not at all: envs.lock:6:1
     `digest` and `layers` stand together or not at all: envs.lock:6:1
     a source of the kind `oci` cannot have a pin of the kind `archive`: envs.lock:6:1
     invalid value: integer `-1`, expected u64: envs.lock:8:8
@@ -337,7 +340,8 @@ fn the_schema_gives_the_same_verdicts() {
     let schema = schema();
     let validator = jsonschema::validator_for(schema.as_value()).unwrap();
     let zeros = "0".repeat(64);
-    let (output, sha) = (format!("output = '{zeros}'"), format!("sha256 = '{zeros}'"));
+    let output = format!("output = '{zeros}'\ninput = '{zeros}'");
+    let sha = format!("sha256 = '{zeros}'");
     let digest = format!("digest = 'sha256:{zeros}'");
     let sources = [
         String::new(),
@@ -390,4 +394,33 @@ fn the_lock_stands_beside_its_declaration() {
     ] {
         assert_eq!(lock_path(Path::new(declaration)), Path::new(lock));
     }
+}
+
+/// What git makes of two branches without a conflict: one changes the declaration, the other adds an output.
+#[test]
+fn an_output_of_another_declaration_or_pin_is_not_believed() {
+    let with_output = |n| {
+        let sources = [
+            (local("folder"), Some(local_pin(4))),
+            (oci("debian"), Some(oci_pin(7, Some(hash(8))))),
+        ];
+        lock(&[("a", "linux/amd64", block(n, &sources))]).to_text()
+    };
+    let text = with_output(1);
+    let (name, platform) = ("a".parse().unwrap(), "linux/amd64".parse().unwrap());
+    let pins = |text: &str| {
+        let parsed = read(text).unwrap().lock;
+        let pin = |source| parsed.pin_of(&name, &platform, &source).cloned();
+        (pin(local("folder")), pin(oci("debian")))
+    };
+    assert_eq!(
+        pins(&text),
+        (Some(local_pin(4)), Some(oci_pin(7, Some(hash(8)))))
+    );
+    let merged = text.replacen(&declared(1).to_string(), &declared(2).to_string(), 1);
+    assert_eq!(pins(&merged), (None, Some(oci_pin(7, None))));
+    let digest = |n: u8| format!("digest = \"sha256:{}\"", Sha256::from_bytes([n; 32]));
+    let moved = text.replacen(&digest(7), &digest(9), 1);
+    let (_, moved) = pins(&moved);
+    assert_eq!(moved.unwrap().output(), None);
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::Lock;
-use super::block::{Block, Location, LockedSource};
+use super::block::{Block, Location, LockedSource, input_of};
+use crate::model::digest::DeclarationHash;
 use crate::model::name::EnvName;
 use crate::model::pin::{Pin, PinnedLayer};
 use crate::model::platform::Platform;
@@ -34,22 +35,28 @@ pub(super) fn block_text(name: &EnvName, platform: &Platform, block: &Block) -> 
     );
     for source in block.sources() {
         text.push_str("\n[[environment.source]]\n");
-        write_source(&mut text, source);
+        write_source(&mut text, source, block.declaration());
     }
     text
 }
 
-fn write_source(text: &mut String, source: &LockedSource) {
+fn write_source(text: &mut String, source: &LockedSource, declaration: DeclarationHash) {
     match source.location() {
         Location::Local(path) => line(text, "local", &quoted(path)),
         Location::Archive(locations) => line(text, "archive", &one_or_several(locations)),
         Location::Oci(reference) => line(text, "oci", &quoted(reference)),
     }
-    // The output stands directly below what names the bytes: where one branch moves the pin and another adds the
-    // output of the old one, git must see a conflict.
+    // An output stands directly below what names the bytes, and beside the digest of what made it: where one branch
+    // moves a pin or changes the declaration and another adds the output of before, either git sees a conflict or
+    // the reader sees that the two do not belong together.
     let output = |text: &mut String, pin: &Pin| {
         if let Some(output) = pin.output() {
             line(text, "output", &quoted(&output.to_string()));
+            line(
+                text,
+                "input",
+                &quoted(&input_of(declaration, pin).to_string()),
+            );
         }
     };
     match source.pin() {

@@ -9,9 +9,9 @@ use toml::Spanned;
 use toml::de::{DeTable, Deserializer};
 
 use super::Lock;
-use super::block::{Block, Location, LockedSource};
+use super::block::{Block, Location, LockedSource, input_of};
 use crate::declare::Ledger;
-use crate::model::digest::{DeclarationHash, OciDigest, Sha256, StoreHash};
+use crate::model::digest::{DeclarationHash, InputHash, OciDigest, Sha256, StoreHash};
 use crate::model::name::EnvName;
 use crate::model::pin::{Pin, PinnedLayer};
 use crate::model::platform::Platform;
@@ -64,7 +64,9 @@ struct BlockText {
         "sha256": ["archive", "size"],
         "size": ["archive", "sha256"],
         "digest": ["oci", "layers"],
-        "layers": ["oci", "digest"]
+        "layers": ["oci", "digest"],
+        "input": ["output"],
+        "output": ["input"]
     },
     "dependentSchemas" = {
         "output": { "anyOf": [
@@ -89,6 +91,9 @@ struct SourceText {
     layers: Option<Vec<LayerText>>,
     /// BLAKE3 of the manifest of the store path that comes out.
     output: Option<StoreHash>,
+    /// BLAKE3 of the block's declaration digest, a line feed, the digest that names the bytes (nothing for a local
+    /// folder) and a line feed: an output beside another one is not believed.
+    input: Option<InputHash>,
 }
 
 /// A location, or the mirrors of one archive.
@@ -146,7 +151,7 @@ pub(super) fn read(text: &str, ledger: &mut Ledger) -> Option<Lock> {
             declaration,
             source,
         } = block.into_inner();
-        let block = Block::new(declaration, sources(source, &span, ledger)?);
+        let block = Block::new(declaration, sources(source, declaration, &span, ledger)?);
         if !seen.insert((name.clone(), platform.clone())) {
             ledger.note(span, format!("`{name}` is locked twice for {platform}"));
             return None;
@@ -182,6 +187,7 @@ fn schema_is_known(table: &DeTable<'_>, ledger: &mut Ledger) -> Option<()> {
 
 fn sources(
     sources: Vec<Spanned<SourceText>>,
+    declaration: DeclarationHash,
     block: &Range<usize>,
     ledger: &mut Ledger,
 ) -> Option<Vec<LockedSource>> {
@@ -193,7 +199,7 @@ fn sources(
         .into_iter()
         .map(|source| {
             let span = source.span();
-            match self::source(source.into_inner()) {
+            match self::source(source.into_inner(), declaration) {
                 Ok(source) => Some(source),
                 Err(message) => {
                     ledger.note(span, message);
@@ -206,7 +212,7 @@ fn sources(
 }
 
 /// The location and the pin, where the keys that are there make one.
-fn source(text: SourceText) -> Result<LockedSource, String> {
+fn source(text: SourceText, declaration: DeclarationHash) -> Result<LockedSource, String> {
     let location = match (text.local, text.archive, text.oci) {
         (Some(path), None, None) => Location::Local(path),
         (None, Some(Locations::One(one)), None) => Location::Archive(vec![one]),
@@ -216,6 +222,9 @@ fn source(text: SourceText) -> Result<LockedSource, String> {
         (None, None, Some(reference)) => Location::Oci(reference),
         _ => return Err("a source needs exactly one of `local`, `archive`, `oci`".to_owned()),
     };
+    if text.output.is_some() != text.input.is_some() {
+        return Err("`output` and `input` stand together or not at all".to_owned());
+    }
     let archive = text.sha256.zip(text.size);
     let half_archive = text.sha256.is_some() != text.size.is_some();
     let half_oci = text.digest.is_some() != text.layers.is_some();
@@ -244,5 +253,10 @@ fn source(text: SourceText) -> Result<LockedSource, String> {
         }),
         (Some(_), Some(_), _) => return Err("a source has one pin, found two".to_owned()),
     };
-    LockedSource::at(location, pin).map_err(|mismatch| mismatch.to_string())
+    // The kinds are compared before an output that does not belong here is dropped.
+    let source = LockedSource::at(location, pin).map_err(|mismatch| mismatch.to_string())?;
+    Ok(match (source.pin(), text.input) {
+        (Some(pin), Some(input)) if input_of(declaration, pin) != input => source.forget_output(),
+        _ => source,
+    })
 }

@@ -37,6 +37,7 @@ fn kind(error: &Error) -> Kind {
         Error::UnknownEnvironment { .. } | Error::UnknownArtifact { .. } => Kind::Configuration,
         Error::UnknownPath { .. } => Kind::Usage,
         Error::Platform { .. } | Error::NotInstalled { .. } => Kind::Unavailable,
+        // Without a lock every block is missing, which is what stale means.
         Error::NoLock { .. }
         | Error::Unmerged { .. }
         | Error::Stale { .. }
