@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 use crate::support::Ended;
 use crate::support::http::{Request, Response, Server};
 use crate::support::images::layer::{Compression, LayerBuilder};
-use crate::support::images::layout::{HOST, Layout};
+use crate::support::images::layout::{HOST, Layout, for_platform};
 use crate::support::images::push::Push;
 use crate::support::proxy::{Delivery, Proxy};
 use crate::support::registry::{Access, Login, Registry, Transport};
 use crate::support::scene::{Scene, envs_toml};
 use crate::support::token_issuer::TokenIssuer;
 
-/// A registry with a small image in `repository`.
+/// A registry with an index of one small image in `repository`.
 fn filled(access: &Access<'_>, repository: &str) -> Registry {
     let registry = Registry::start(access);
     fill(&registry, access, repository);
@@ -25,10 +25,12 @@ fn fill(registry: &Registry, access: &Access<'_>, repository: &str) {
     layer.file(b"hello", 0o644, b"hello\n");
     let layout = Layout::create(temp.path());
     let image = layout.image(HOST, &[layer.finish(Compression::Gzip)]);
-    layout.tag(&[("1", &image)]);
+    let index = layout.index(&[(image, for_platform(HOST))]);
+    layout.tag(&[("1", &index)]);
     let login = (!matches!(access, Access::Open)).then_some(&Login::ALICE);
     let push = Push {
         login,
+        whole_index: true,
         ..Push::default()
     };
     push.copy(&layout, "1", registry, repository);
