@@ -29,19 +29,18 @@ PACKAGES = ["coreutils", "perl-base", "perl-modules-5.36", "git", "bash", "tar",
             "libpython3.11-stdlib", "util-linux", "passwd", "dpkg", "tzdata", "e2fsprogs"]
 
 
-def measured(command, **options):
-    """Wall and CPU seconds, and the peak memory in MiB, of one command."""
+def measured(command, peak, **options):
+    """Wall and CPU seconds, and the peak memory in MiB, of one command; `peak` is the small program that runs it."""
+    kept = peak.parent / "peak.txt"
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
-    error = child.stderr.read()
-    _, status, usage = os.wait4(child.pid, 0)
+    done = subprocess.run([str(peak), str(kept), *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
     wall = time.perf_counter() - start
-    if status != 0:
-        sys.exit(f"{command}: {error.decode()}")
+    if done.returncode != 0:
+        sys.exit(f"{command}: {done.stderr.decode()}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return wall, cpu, usage.ru_maxrss / 1024
+    return wall, cpu, int(kept.read_text()) / 1024
 
 
 def blob(layout, data):
@@ -146,7 +145,7 @@ def table(title, medians, pyro="pyro"):
     print(f"\n### {title}\n\n| contender | wall s | CPU s | peak MiB | wall / pyro | CPU / pyro |\n|---|---|---|---|---|---|")
     for name, (wall, cpu, memory) in medians.items():
         ratios = f"{wall / medians[pyro][0]:.1f} | {cpu / max(medians[pyro][1], 1e-6):.1f}"
-        print(f"| {name} | {wall:.3f} | {cpu:.3f} | {memory:.0f} | {ratios} |")
+        print(f"| {name} | {wall:.3f} | {cpu:.3f} | {memory:.0f} | {ratios} |", flush=True)
 
 
 def pull(work, pyro, reference, layout, artifacts, runs, title):
@@ -163,7 +162,8 @@ def pull(work, pyro, reference, layout, artifacts, runs, title):
             subprocess.run([pyro, "--store", str(store), "store", "delete", "--yes"], check=True,
                            stdout=subprocess.DEVNULL, env=environment)
         os.sync()
-        return measured([pyro, "--store", str(store), "-q", "realize", str(declaration)], env=environment)
+        return measured([pyro, "--store", str(store), "-q", "realize", str(declaration)], work / "peak",
+                        env=environment)
 
     def with_peers():
         shutil.rmtree(work / "peer", ignore_errors=True)
@@ -171,7 +171,7 @@ def pull(work, pyro, reference, layout, artifacts, runs, title):
         os.sync()
         script = (f"skopeo copy -q --insecure-policy --src-tls-verify=false docker://{reference} oci:{work}/peer/oci:1 && "
                   f"umoci unpack --rootless --image {work}/peer/oci:1 {work}/peer/bundle")
-        return measured(["sh", "-c", script], env=environment)
+        return measured(["sh", "-c", script], work / "peak", env=environment)
 
     table(title, median_of({"pyro": with_pyro, "skopeo copy + umoci unpack": with_peers}, runs))
 
@@ -184,6 +184,8 @@ def main():
     pyro = str(pathlib.Path(options.pyro).resolve())
     with tempfile.TemporaryDirectory(prefix="pyro-bench-") as folder:
         work = pathlib.Path(folder)
+        for program in ("lstat", "peak"):
+            subprocess.run(["gcc", "-O2", "-o", f"{work}/{program}", str(HERE / f"{program}.c")], check=True)
         server, host = registry(work)
         try:
             nothing_to_do(work, pyro, options.runs)
@@ -229,18 +231,18 @@ def nothing_to_do(work, pyro, runs):
     for name in ("hundred", "entries"):
         subprocess.run([pyro, *store, "realize", f"{work}/{name}.toml"], check=True, stdout=subprocess.DEVNULL,
                        env=environment)
-    subprocess.run(["gcc", "-O2", "-o", f"{work}/lstat", str(HERE / "lstat.c")], check=True)
     path = subprocess.run([pyro, *store, "path", "it", "--file", f"{work}/entries.toml"], check=True, text=True,
                           capture_output=True, env=environment).stdout.strip()
     again = 4 * runs
 
     def idle(name):
-        return lambda: measured([pyro, *store, "realize", f"{work}/{name}.toml", "--locked"], env=environment)
+        return lambda: measured([pyro, *store, "realize", f"{work}/{name}.toml", "--locked"], work / "peak",
+                                env=environment)
 
     table("Nothing to do: 100 environments of a kernel and a root image each",
-          median_of({"pyro": idle("hundred"), "true": lambda: measured(["true"])}, again))
+          median_of({"pyro": idle("hundred"), "true": lambda: measured(["true"], work / "peak")}, again))
     table("Nothing to do: one environment of 20,000 files in 2,200 folders",
-          median_of({"pyro": idle("entries"), "bare lstat": lambda: measured([f"{work}/lstat", path])}, again))
+          median_of({"pyro": idle("entries"), "bare lstat": lambda: measured([f"{work}/lstat", path], work / "peak")}, again))
 
 
 if __name__ == "__main__":
