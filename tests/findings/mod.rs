@@ -83,7 +83,7 @@ fn realized(sandbox: &Sandbox, words: &[&str]) -> (String, PathBuf, Vec<String>)
 
 fn skipped(document: &Value) -> Vec<String> {
     let skipped = document["environments"][0]["skipped"].as_array();
-    let reason = |one: &Value| one["reason"].as_str().unwrap().to_owned();
+    let reason = |one: &Value| one["why"].as_str().unwrap().to_owned();
     skipped.into_iter().flatten().map(reason).collect()
 }
 
