@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod ancestor;
 #[cfg(test)]
+mod findings;
+#[cfg(test)]
 mod realize;
 #[cfg(test)]
 #[expect(dead_code, reason = "every test binary uses a part of it")]

@@ -111,8 +111,8 @@ pub(super) fn remembered(
     let entry = entry(found, platform, &cx.host);
     let pulled = profile::current(cx.store, &ProfileName::pulled())?
         .and_then(|live| live.environments.get(&entry).cloned());
-    let fitting: Vec<(&Realisation, usize, Pin)> = cx
-        .realisations()?
+    let records = cx.realisations()?;
+    let fitting: Vec<(&Realisation, usize, Pin)> = records
         .iter()
         .rev()
         .filter_map(|record| {
@@ -136,7 +136,12 @@ pub(super) fn remembered(
             }));
         }
     }
-    if wanted.locked {
+    // A path that this account made of something else is not what is declared now.
+    let is_ours = |path: &StorePathName| {
+        let mut records = records.iter();
+        records.any(|record| record.path == *path)
+    };
+    if wanted.locked || pulled.as_ref().is_some_and(is_ours) {
         return Ok(None);
     }
     // Pulled by somebody whose records this account does not have.

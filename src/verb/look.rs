@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use super::bring::reason_to_skip;
 use super::context::{Context, Policy};
 use super::error::Error;
 use super::local;
@@ -183,7 +184,10 @@ pub(super) fn look(cx: &Context<'_>, wanted: &Wanted<'_>) -> Result<Looked, Erro
                     why: Why::Policy,
                 })
             }
-            Source::Local(folder) => local::see(cx, wanted, index, &folder.resolve(wanted.base))?,
+            Source::Local(folder) => {
+                let seen = local::see(cx, wanted, index, &folder.resolve(wanted.base));
+                seen.or_else(|error| unusable(source, error))?
+            }
             Source::Archive(_) | Source::Oci(_) => see_remote(cx, wanted, index)?,
         };
         match seen {
@@ -208,6 +212,17 @@ pub(super) fn look(cx: &Context<'_>, wanted: &Wanted<'_>) -> Result<Looked, Erro
         Ok(outcome) => Ok(Looked::Ready(Box::new(outcome))),
         Err(_skipped) => Ok(Looked::Needed { damage: None }),
     }
+}
+
+/// A source that cannot be read is passed over here as it is where sources are opened.
+fn unusable(source: &Source, error: Error) -> Result<Seen, Error> {
+    let (reason, why) = reason_to_skip(error)?;
+    let source = source.to_string();
+    Ok(Seen::Skip(Skipped {
+        source,
+        reason,
+        why,
+    }))
 }
 
 /// Looks for the output of a pinned archive or image.

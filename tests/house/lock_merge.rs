@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::support::Sandbox;
 
 /// `git` in the work folder, with nobody's settings.
-fn git(sandbox: &Sandbox, words: &[&str]) -> (bool, String) {
+pub fn git(sandbox: &Sandbox, words: &[&str]) -> (bool, String) {
     let output = Command::new("git")
         .args([
             "-c",
@@ -35,7 +35,7 @@ fn git(sandbox: &Sandbox, words: &[&str]) -> (bool, String) {
 }
 
 #[track_caller]
-fn git_ok(sandbox: &Sandbox, words: &[&str]) {
+pub fn git_ok(sandbox: &Sandbox, words: &[&str]) {
     let (done, text) = git(sandbox, words);
     assert!(done, "git {words:?}: {text}");
 }

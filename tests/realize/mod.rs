@@ -18,7 +18,7 @@ use crate::support::{Ended, Sandbox};
 use crate::tree::Tree;
 
 /// The declaration of one environment with these sources, each a line such as `local = "src"`.
-fn environment(name: &str, sources: &[&str]) -> String {
+pub fn environment(name: &str, sources: &[&str]) -> String {
     let mut text = format!("\n[environments.{name}]\nversion = \"1\"\n");
     for source in sources {
         text += &format!("[[environments.{name}.sources]]\n{source}\n");
@@ -27,7 +27,7 @@ fn environment(name: &str, sources: &[&str]) -> String {
 }
 
 /// Writes `envs.toml` with these environments.
-fn declare(sandbox: &Sandbox, environments: &[(&str, &[&str])]) {
+pub fn declare(sandbox: &Sandbox, environments: &[(&str, &[&str])]) {
     let all = environments.iter();
     let all: String = all
         .map(|(name, sources)| environment(name, sources))
@@ -36,33 +36,33 @@ fn declare(sandbox: &Sandbox, environments: &[(&str, &[&str])]) {
 }
 
 /// A sandbox whose `envs.toml` has the environment `vm` of the folder `vm`.
-fn with_folder() -> Sandbox {
+pub fn with_folder() -> Sandbox {
     let sandbox = Sandbox::new();
     Tree::vm(1).write(&sandbox.work().join("vm"));
     declare(&sandbox, &[("vm", &["local = \"vm\""])]);
     sandbox
 }
 
-fn run(sandbox: &Sandbox, words: &[&str]) -> Ended {
+pub fn run(sandbox: &Sandbox, words: &[&str]) -> Ended {
     sandbox.pyro(words).run()
 }
 
 /// The document of a command that succeeds.
 #[track_caller]
-fn ask(sandbox: &Sandbox, words: &[&str]) -> Value {
+pub fn ask(sandbox: &Sandbox, words: &[&str]) -> Value {
     let words: Vec<&str> = words.iter().copied().chain(["--json"]).collect();
     run(sandbox, &words).code(0).document(sandbox)
 }
 
 /// The document of `pyro realize` with these words.
 #[track_caller]
-fn realize(sandbox: &Sandbox, words: &[&str]) -> Value {
+pub fn realize(sandbox: &Sandbox, words: &[&str]) -> Value {
     let words: Vec<&str> = ["realize"].iter().chain(words).copied().collect();
     ask(sandbox, &words)
 }
 
 /// The status and the path of each environment of a realization.
-fn outcomes(document: &Value) -> Vec<(&str, &str, PathBuf)> {
+pub fn outcomes(document: &Value) -> Vec<(&str, &str, PathBuf)> {
     let all = document["environments"].as_array().unwrap().iter();
     all.map(|one| {
         let text = |key: &str| one[key].as_str().unwrap_or_default();
@@ -73,7 +73,7 @@ fn outcomes(document: &Value) -> Vec<(&str, &str, PathBuf)> {
 
 /// The status and the path of the only environment of a realization.
 #[track_caller]
-fn outcome(document: &Value) -> (&str, PathBuf) {
+pub fn outcome(document: &Value) -> (&str, PathBuf) {
     let outcomes = outcomes(document);
     let [(_, status, path)] = outcomes.as_slice() else {
         panic!("{document:#}");
@@ -82,7 +82,7 @@ fn outcome(document: &Value) -> (&str, PathBuf) {
 }
 
 /// The links of the profile `p` now, and where they point.
-fn links(sandbox: &Sandbox) -> Vec<(String, PathBuf)> {
+pub fn links(sandbox: &Sandbox) -> Vec<(String, PathBuf)> {
     let current = sandbox.store().join("profiles/p/current");
     let mut names = crate::inside::names(&current);
     names.retain(|name| name != "generation.json");
@@ -94,12 +94,12 @@ fn links(sandbox: &Sandbox) -> Vec<(String, PathBuf)> {
 }
 
 /// The number of the live generation of the profile `p`.
-fn generation(sandbox: &Sandbox) -> Option<String> {
+pub fn generation(sandbox: &Sandbox) -> Option<String> {
     let current = sandbox.store().join("profiles/p/current");
     let target = fs_err::read_link(current).ok()?;
     Some(target.file_name()?.to_str()?.to_owned())
 }
 
-fn lock_text(sandbox: &Sandbox) -> Option<String> {
+pub fn lock_text(sandbox: &Sandbox) -> Option<String> {
     fs_err::read_to_string(sandbox.work().join("envs.lock")).ok()
 }
