@@ -158,19 +158,19 @@ fn make_folders(path: &Path, top: &Path, mode: u32) -> Result<(), Error> {
     }
 }
 
-/// Makes the root and the folders above it that are missing, each with its name synced: all below is found again
-/// only through them.
-fn make_root(root: &Path) -> Result<(), Error> {
-    match fs_err::create_dir(root) {
-        Ok(()) => durable::sync_parent(root),
+/// Makes the folders above the root that are missing, as the umask says, each with its name synced: all below is
+/// found again only through them.
+fn make_above(folder: &Path) -> Result<(), Error> {
+    match fs_err::create_dir(folder) {
+        Ok(()) => durable::sync_parent(folder),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let above = root.parent().filter(|above| *above != Path::new(""));
-            make_root(above.ok_or_else(|| Error::io("make", root, error))?)?;
-            fs_err::create_dir(root).doing("make", root)?;
-            durable::sync_parent(root)
+            let above = folder.parent().filter(|above| *above != Path::new(""));
+            make_above(above.ok_or_else(|| Error::io("make", folder, error))?)?;
+            fs_err::create_dir(folder).doing("make", folder)?;
+            durable::sync_parent(folder)
         }
-        Err(_there) if fs_err::metadata(root).is_ok_and(|meta| meta.is_dir()) => Ok(()),
-        Err(error) => Err(Error::io("make", root, error)),
+        Err(_there) if fs_err::metadata(folder).is_ok_and(|meta| meta.is_dir()) => Ok(()),
+        Err(error) => Err(Error::io("make", folder, error)),
     }
 }
 
@@ -244,14 +244,15 @@ fn create(layout: &Layout) -> Result<(), Error> {
 /// Makes the root, readable for all whatever the umask says; what stands above it is made as the umask says.
 fn make_root(root: &Path) -> Result<(), Error> {
     if let Some(above) = root.parent() {
-        fs_err::create_dir_all(above).doing("make", above)?;
+        make_above(above)?;
     }
     match rustix::fs::mkdir(root, Mode::from_raw_mode(0o755)) {
         Ok(()) => {
             // A folder of a group hands its group down by this bit.
             let group = fs_err::metadata(root).doing("look at", root)?.mode() & 0o2000;
             rustix::fs::chmod(root, Mode::from_raw_mode(group | 0o755))
-                .doing("set the mode of", root)
+                .doing("set the mode of", root)?;
+            durable::sync_parent(root)
         }
         Err(rustix::io::Errno::EXIST) => Ok(()),
         Err(error) => Err(Error::io("make", root, error)),
