@@ -12,11 +12,13 @@
 //! number is used twice. Every generation folder that exists is a garbage collection root.
 
 mod error;
+mod held;
 mod locked;
 mod out_link;
 mod read;
 
 pub use error::Error;
-pub use locked::{Change, Committed, Locked};
+pub use held::Held;
+pub use locked::{Change, Committed, Locked, Tried};
 pub use out_link::OutLink;
-pub use read::{Summary, current, generation, generations, held, history, list};
+pub use read::{Summary, current, current_number, generation, generations, history, list};

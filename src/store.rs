@@ -35,6 +35,7 @@ mod record_file;
 mod repair;
 mod seal;
 mod staging;
+mod stale;
 mod trash;
 
 pub use check::{Damage, Depth, Fault, Verdict};

@@ -9,17 +9,19 @@ mod findings;
 #[cfg(test)]
 mod realize;
 #[cfg(test)]
+#[expect(dead_code, reason = "every test binary uses a part of it")]
 mod support;
 
 #[cfg(test)]
 #[path = "support/inside.rs"]
 mod inside;
 #[cfg(test)]
-#[path = "house/layers.rs"]
-mod layers;
 #[cfg(test)]
 #[path = "house/lock_merge.rs"]
 mod lock_merge;
+#[cfg(test)]
+#[path = "house/rooms.rs"]
+mod rooms;
 #[cfg(test)]
 #[path = "support/tree.rs"]
 mod tree;

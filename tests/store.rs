@@ -9,6 +9,10 @@
 
 mod store {
     mod check;
+    mod collect;
+    mod full_disk;
+    mod ordinary;
+    mod profiles;
     mod publish;
     mod vectors;
 }

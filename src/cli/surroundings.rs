@@ -14,6 +14,21 @@ pub enum Stream {
     Other,
 }
 
+/// Allows as many open files as the system lets this process have: each path in use costs one, and many may be.
+///
+/// Where that is refused the limit stays, and what needs more says so.
+pub fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
+}
+
 /// Everything around the process, read once at its start.
 ///
 /// ```
@@ -132,5 +147,23 @@ impl Surroundings {
     pub fn is_ci(&self) -> bool {
         self.variable("CI")
             .is_some_and(|value| value != "false" && value != "0")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    #[test]
+    fn the_soft_limit_of_open_files_becomes_the_hard_one() {
+        let before = getrlimit(Resource::Nofile);
+        let lower = before.maximum.map(|maximum| maximum - 1);
+        let lower = Rlimit {
+            current: lower,
+            maximum: before.maximum,
+        };
+        setrlimit(Resource::Nofile, lower).unwrap();
+        super::raise_open_files();
+        assert_eq!(getrlimit(Resource::Nofile).current, before.maximum);
     }
 }

@@ -8,11 +8,24 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use crate::model::digest::FileHash;
 use crate::model::name::ProfileName;
 use crate::model::root::OutLinkRoot;
-use crate::profile::{self, Locked};
+use crate::profile::{Locked, Tried};
 use crate::progress::{Event, Observer};
 use crate::store::{Store, read_record};
+
+/// Whether a link's own profile is still named by its record, or shown by its link.
+pub(super) fn is_rooted(store: &Store, own: &ProfileName) -> Result<bool, crate::store::Error> {
+    let id = own.as_str().trim_start_matches('@');
+    let record = store.layout().roots().join(format!("{id}.json"));
+    let root = read_record::<OutLinkRoot>(&record)?;
+    Ok(root.is_some_and(|root| {
+        root.profile == own.as_str()
+            || fs_err::read_link(&root.link)
+                .is_ok_and(|target| target.starts_with(store.layout().profile(own)))
+    }))
+}
 
 /// What a record's link shows.
 enum Shown {
@@ -60,14 +73,18 @@ fn expire_one(
     let Ok(name) = ProfileName::from_folder(&root.profile) else {
         return Ok(());
     };
-    let lock_path = store.layout().profile(&name).join("lock");
-    let there = fs_err::symlink_metadata(&lock_path).is_ok();
-    // A busy profile holds all of its generations, and its link may be about to move.
-    if there && crate::store::LockFile::try_exclusive(&lock_path, store.file_mode())?.is_none() {
+    let locked = match Locked::try_existing(store, &name)? {
+        // A busy profile holds all of its generations, and its link may be about to move.
+        Tried::Busy => return Ok(()),
+        Tried::Missing => None,
+        Tried::Locked(locked) => Some(locked),
+    };
+    // Under the lock nobody moves the link to this profile; another one may have got it meanwhile.
+    if read_record::<OutLinkRoot>(record)?.as_ref() != Some(root) {
         return Ok(());
     }
-    match shown(store, root, &name) {
-        Shown::Unknown => {
+    match (shown(store, root, &name), locked) {
+        (Shown::Unknown, _) => {
             let text = format!(
                 "kept the root {}: the folder above it is not the one it was made in",
                 root.link
@@ -75,27 +92,34 @@ fn expire_one(
             observer.event(Event::Note { text: &text });
             Ok(())
         }
-        Shown::Generation(generation) if name.is_out_link() => {
-            drop_others(store, &name, &generation, observer)
+        (Shown::Generation(generation), Some(locked)) if name.is_out_link() => {
+            let number = generation.file_name().and_then(|name| name.to_str());
+            Ok(locked.drop_all_but(number.and_then(|number| number.parse().ok()))?)
         }
-        Shown::Generation(_) => Ok(()),
-        Shown::Nothing => {
-            if name.is_out_link() && there {
-                Locked::wait(store, &name, observer)?.delete()?;
-            }
+        (Shown::Generation(_), _) => Ok(()),
+        (Shown::Nothing, locked) => {
+            // Before the lock goes: whoever takes it next writes the record anew.
             fs_err::remove_file(record).map_err(|source| Error::Io {
                 doing: "remove",
                 path: record.to_owned(),
                 source,
-            })
+            })?;
+            match locked.filter(|_| name.is_out_link()) {
+                Some(locked) => Ok(locked.delete()?),
+                None => Ok(()),
+            }
         }
     }
 }
 
 fn shown(store: &Store, root: &OutLinkRoot, name: &ProfileName) -> Shown {
     let link = Path::new(&root.link);
+    // Between the new record and the new link the link still shows the profile of its own.
+    let own = ProfileName::of_out_link(&FileHash::of(root.link.as_bytes()));
     if let Ok(target) = fs_err::read_link(link)
-        && target.starts_with(store.layout().profile(name))
+        && [name, &own]
+            .iter()
+            .any(|name| target.starts_with(store.layout().profile(name)))
     {
         return Shown::Generation(target);
     }
@@ -113,27 +137,4 @@ fn shown(store: &Store, root: &OutLinkRoot, name: &ProfileName) -> Shown {
         }
         _ => Shown::Unknown,
     }
-}
-
-/// In a link's own profile only what the link shows and the live generation are kept.
-fn drop_others(
-    store: &Store,
-    name: &ProfileName,
-    shown: &Path,
-    observer: &dyn Observer,
-) -> Result<(), Error> {
-    let numbers = profile::generations(store, name)?;
-    if numbers.len() < 2 {
-        return Ok(());
-    }
-    let locked = Locked::wait(store, name, observer)?;
-    for number in numbers {
-        if shown
-            .file_name()
-            .is_none_or(|shown| *shown != *number.to_string())
-        {
-            locked.drop_generation(number)?;
-        }
-    }
-    Ok(())
 }

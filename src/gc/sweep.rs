@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{BATCH, Error, out_links};
+use jiff::Timestamp;
+
+use super::{BATCH, Error, leftovers, out_links};
 use crate::model::digest::StoreHash;
 use crate::model::store_path::StorePathName;
-use crate::profile;
+use crate::profile::Held;
 use crate::progress::Observer;
 use crate::store::Store;
 
@@ -27,15 +29,42 @@ pub struct Swept {
     pub refused: Vec<(PathBuf, String)>,
 }
 
-/// Removes every store path that no generation and no lease holds, dead staging trees and trash.
+impl Swept {
+    /// This collection and one after it.
+    #[must_use]
+    pub fn and(mut self, later: Self) -> Self {
+        self.paths.extend(later.paths);
+        self.staging.extend(later.staging);
+        self.trash += later.trash;
+        Self {
+            in_use: later.in_use,
+            refused: later.refused,
+            ..self
+        }
+    }
+
+    /// Notes what could not be removed, once.
+    pub(super) fn refuse(&mut self, path: PathBuf, error: &dyn std::error::Error) {
+        if !self.refused.iter().any(|(known, _)| *known == path) {
+            self.refused.push((path, with_cause(error)));
+        }
+    }
+}
+
+/// Removes every store path that no generation and no lease holds, dead staging trees, trash, and what killed
+/// writers left; `now` tells which records were being written too long ago.
 ///
 /// # Errors
 /// When a root cannot be read: nothing is collected then.
-pub fn sweep(store: &Store, observer: &dyn Observer) -> Result<Swept, Error> {
+pub fn sweep(store: &Store, now: Timestamp, observer: &dyn Observer) -> Result<Swept, Error> {
     let mut swept = Swept::default();
-    out_links::expire(store, observer)?;
+    // First what is nobody's: on a full disk all that follows needs the room.
     delete_dead_staging(store, &mut swept)?;
-    let held = profile::held(store)?;
+    delete_trash(store, &mut swept)?;
+    out_links::expire(store, observer)?;
+    leftovers::of_profiles(store, &mut swept)?;
+    let mut held = Held::default();
+    held.look(store)?;
     let loose: Vec<_> = store
         .list()?
         .paths
@@ -43,35 +72,41 @@ pub fn sweep(store: &Store, observer: &dyn Observer) -> Result<Swept, Error> {
         .filter(|path| !held.contains(path))
         .collect();
     for batch in loose.chunks(BATCH) {
-        retire(store, batch, &mut swept)?;
+        retire(store, batch, &mut held, &mut swept)?;
     }
     if !swept.paths.is_empty() {
         store.sync_folder()?;
     }
+    delete_dead_staging(store, &mut swept)?;
     delete_trash(store, &mut swept)?;
+    leftovers::of_store(store, now, &mut swept)?;
     Ok(swept)
 }
 
 /// Renames what is still unheld to trash, under exclusive leases.
-fn retire(store: &Store, batch: &[StorePathName], swept: &mut Swept) -> Result<(), Error> {
+fn retire(
+    store: &Store,
+    batch: &[StorePathName],
+    held: &mut Held,
+    swept: &mut Swept,
+) -> Result<(), Error> {
     let mut leased = Vec::new();
     for name in batch {
-        match store.try_exclusive_lease(name.hash())? {
-            Some(lease) => leased.push((name, lease)),
-            None => swept.in_use.push(name.clone()),
+        match store.try_exclusive_lease(name.hash()) {
+            Ok(Some(lease)) => leased.push((name, lease)),
+            Ok(None) => swept.in_use.push(name.clone()),
+            Err(error) => swept.refuse(store.layout().path(name), &error),
         }
     }
     // A generation that came since the first look was made by somebody who held a lease until it was synced.
-    let held: BTreeSet<StorePathName> = profile::held(store)?;
+    held.look(store)?;
     for (name, lease) in leased {
         if held.contains(name) {
             continue;
         }
         match store.retire(name, lease) {
-            Ok(path) => swept.paths.push(path),
-            Err(error) => swept
-                .refused
-                .push((store.layout().path(name), with_cause(&error))),
+            Ok(path) => swept.paths.extend(path),
+            Err(error) => swept.refuse(store.layout().path(name), &error),
         }
     }
     Ok(())
@@ -81,10 +116,10 @@ fn delete_dead_staging(store: &Store, swept: &mut Swept) -> Result<(), Error> {
     for id in store.list()?.staging {
         match store.delete_dead_staging(&id) {
             Ok(path) => swept.staging.extend(path),
-            Err(error) => swept.refused.push((
-                store.layout().store().join(format!(".s-{id}")),
-                with_cause(&error),
-            )),
+            Err(error) => {
+                let path = store.layout().store().join(format!(".s-{id}"));
+                swept.refuse(path, &error);
+            }
         }
     }
     Ok(())
@@ -109,7 +144,7 @@ fn delete_trash(store: &Store, swept: &mut Swept) -> Result<(), Error> {
                         Ok(true) => _ = deleted.fetch_add(1, Ordering::Relaxed),
                         Ok(false) => {}
                         Err(error) => {
-                            let entry = (store.layout().store().join(name), with_cause(&error));
+                            let entry = (store.layout().store().join(name), error);
                             if let Ok(mut refused) = refused.lock() {
                                 refused.push(entry);
                             }
@@ -119,16 +154,16 @@ fn delete_trash(store: &Store, swept: &mut Swept) -> Result<(), Error> {
             });
         }
     });
-    swept.trash = deleted.into_inner();
-    swept
-        .refused
-        .extend(refused.into_inner().unwrap_or_default());
+    swept.trash += deleted.into_inner();
+    for (path, error) in refused.into_inner().unwrap_or_default() {
+        swept.refuse(path, &error);
+    }
     Ok(())
 }
 
 /// What the store said, and why.
-fn with_cause(error: &crate::store::Error) -> String {
-    match std::error::Error::source(error) {
+fn with_cause(error: &dyn std::error::Error) -> String {
+    match error.source() {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
     }

@@ -205,6 +205,19 @@ impl Manifest {
     /// # Errors
     /// When it is not JSON of this schema, or breaks a rule of the normative text.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        let manifest = Self::parse_any_form(bytes)?;
+        if manifest.to_bytes() != bytes {
+            return Err(ManifestError::Canonical);
+        }
+        Ok(manifest)
+    }
+
+    /// Reads a manifest whose bytes hash to the name of its store path, and does not ask whether they are canonical:
+    /// writing all of it again costs more than reading it.
+    ///
+    /// # Errors
+    /// As for [`Manifest::parse`], but for the form.
+    pub fn parse_any_form(bytes: &[u8]) -> Result<Self, ManifestError> {
         #[derive(Deserialize)]
         struct Probe {
             schema: u32,
@@ -244,9 +257,6 @@ impl Manifest {
         };
         manifest.check_order()?;
         manifest.check_artifacts()?;
-        if manifest.to_bytes() != bytes {
-            return Err(ManifestError::Canonical);
-        }
         Ok(manifest)
     }
 

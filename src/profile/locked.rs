@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
 
 use super::error::Error;
 use super::out_link::OutLink;
-use super::read::{current, current_number, folder_of, generation, generations, require};
+use super::read::{
+    current, current_number, folder_of, generation, generations, is_unreadable, links, require,
+};
 use crate::model::generation::{Cause, Generation};
 use crate::model::name::ProfileName;
 use crate::model::store_path::StorePathName;
@@ -42,6 +45,17 @@ pub struct Committed {
     pub folder: PathBuf,
     /// Whether it is a new one; equal links make none.
     pub changed: bool,
+}
+
+/// What trying for a profile's lock gave.
+#[derive(Debug)]
+pub enum Tried<'s> {
+    /// Its lock.
+    Locked(Locked<'s>),
+    /// Somebody else holds it.
+    Busy,
+    /// There is no such profile.
+    Missing,
 }
 
 /// A profile that nobody else can move now.
@@ -100,18 +114,40 @@ impl<'s> Locked<'s> {
         Self::wait(store, name, observer)
     }
 
+    /// Takes the lock of `name` if the profile is there and nobody holds it.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn try_existing(store: &'s Store, name: &ProfileName) -> Result<Tried<'s>, Error> {
+        let path = store.layout().profile(name).join("lock");
+        match LockFile::try_exclusive(&path, store.file_mode()) {
+            Ok(Some(lock)) => Ok(Tried::Locked(Self {
+                store,
+                name: name.clone(),
+                lock,
+            })),
+            Ok(None) => Ok(Tried::Busy),
+            Err(crate::store::Error::Io { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Ok(Tried::Missing)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &ProfileName {
         &self.name
     }
 
-    /// The generation that is live.
+    /// The generation that is live; one whose record is damaged or gone shows nothing that could be kept.
     ///
     /// # Errors
-    /// When its record cannot be read.
+    /// When the system refuses.
     pub fn current(&self) -> Result<Option<Generation>, Error> {
-        current(self.store, &self.name)
+        readable(current(self.store, &self.name))
     }
 
     /// Shows `change`, and moves `out_link` there if one is given; durable when it returns.
@@ -125,7 +161,7 @@ impl<'s> Locked<'s> {
     ) -> Result<Committed, Error> {
         let live = self.current()?;
         let committed = match &live {
-            Some(live) if live.environments == change.environments => {
+            Some(live) if self.shows(live, &change.environments)? => {
                 let folder = folder_of(self.store, &self.name, live.number);
                 // Whoever moved the link may not have come to the sync yet.
                 self.sync(&folder)?;
@@ -135,12 +171,22 @@ impl<'s> Locked<'s> {
                     changed: false,
                 }
             }
-            _ => self.make(change, live.as_ref().map(|live| live.number))?,
+            _ => self.make(change, current_number(self.store, &self.name)?)?,
         };
         if let Some(link) = out_link {
             link.point(self.store, &self.name, &committed.folder)?;
         }
         Ok(committed)
+    }
+
+    /// Whether record and links of the live generation both show `environments`.
+    fn shows(
+        &self,
+        live: &Generation,
+        environments: &BTreeMap<String, StorePathName>,
+    ) -> Result<bool, Error> {
+        let folder = folder_of(self.store, &self.name, live.number);
+        Ok(live.environments == *environments && links(&folder)? == *environments)
     }
 
     fn make(&self, change: &Change, previous: Option<u64>) -> Result<Committed, Error> {
@@ -211,7 +257,8 @@ impl<'s> Locked<'s> {
 
     /// The generation that a switch to `number`, or a rollback, would show again.
     ///
-    /// A rollback goes to what was live before the current one; after a rollback, further back.
+    /// A rollback goes to what was live before the current one; after a rollback, further back. A switch counts as a
+    /// step of its own.
     ///
     /// # Errors
     /// When there is none.
@@ -219,29 +266,34 @@ impl<'s> Locked<'s> {
         if let Some(number) = number {
             return generation(self.store, &self.name, number);
         }
-        let none = || Error::NoEarlier {
-            profile: self.name.to_string(),
-        };
-        let live = self.current()?.ok_or_else(none)?;
-        // What a restored generation stands for is what it restores: going back twice goes two steps.
-        let mut shown = live;
-        while let Some(restored) = shown.restores {
-            match generation(self.store, &self.name, restored) {
-                Ok(generation) => shown = generation,
-                Err(_dropped) => break,
-            }
-        }
-        let mut previous = shown.previous;
+        let mut previous = self.before_live()?;
         while let Some(number) = previous {
-            match generation(self.store, &self.name, number) {
-                Ok(generation) => return Ok(generation),
-                Err(Error::NoGeneration { .. }) => {
-                    previous = number.checked_sub(1).filter(|n| *n > 0);
-                }
-                Err(error) => return Err(error),
+            match readable(generation(self.store, &self.name, number).map(Some))? {
+                Some(generation) => return Ok(generation),
+                None => previous = below(number),
             }
         }
-        Err(none())
+        Err(Error::NoEarlier {
+            profile: self.name.to_string(),
+        })
+    }
+
+    /// The number of what was live before the current generation.
+    fn before_live(&self) -> Result<Option<u64>, Error> {
+        let Some(mut shown) = self.current()? else {
+            return Ok(current_number(self.store, &self.name)?.and_then(below));
+        };
+        // What a rollback made stands for what it restores, so that going back twice goes two steps.
+        while let (Cause::Rollback, Some(restored)) = (shown.cause, shown.restores) {
+            if restored >= shown.number {
+                break;
+            }
+            match readable(generation(self.store, &self.name, restored).map(Some))? {
+                Some(generation) => shown = generation,
+                None => return Ok(below(restored)),
+            }
+        }
+        Ok(shown.previous)
     }
 
     /// Drops the generation `number`, unless it is live.
@@ -252,12 +304,70 @@ impl<'s> Locked<'s> {
         if current_number(self.store, &self.name)? == Some(number) {
             return Ok(false);
         }
+        let all = self.folder().join("generations");
         let folder = folder_of(self.store, &self.name, number);
-        match fs_err::remove_dir_all(&folder) {
-            Ok(()) => sync_folder(&self.folder().join("generations")).map(|()| true),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io("remove", folder, error)),
+        // Under its number it is whole or gone at every moment.
+        let doomed = all.join(format!(".g-{}", random_id()?));
+        let doomed = match rustix::fs::rename(&folder, &doomed) {
+            Ok(()) => {
+                sync_folder(&all)?;
+                doomed
+            }
+            Err(Errno::NOENT) => return Ok(false),
+            Err(Errno::NOSPC | Errno::DQUOT) => folder,
+            Err(error) => return Err(Error::io("rename", folder, error)),
+        };
+        fs_err::remove_dir_all(&doomed).map_err(|error| Error::io("remove", doomed, error))?;
+        sync_folder(&all).map(|()| true)
+    }
+
+    /// Drops every generation but the live one and those that `keep` names.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn drop_all_but(&self, keep: Option<u64>) -> Result<(), Error> {
+        for number in generations(self.store, &self.name)? {
+            if keep != Some(number) {
+                self.drop_generation(number)?;
+            }
         }
+        Ok(())
+    }
+
+    /// Removes what killed writers of this profile left under dot names.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn remove_leftovers(&self) -> Result<(), Error> {
+        for (folder, prefix) in [
+            (self.folder().join("generations"), ".g-"),
+            (self.folder(), ".current-"),
+        ] {
+            let names = match fs_err::read_dir(&folder) {
+                Ok(names) => names,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(Error::io("list", folder, error)),
+            };
+            for name in names {
+                let path = name
+                    .map_err(|source| Error::io("list", &folder, source))?
+                    .path();
+                let is_leftover = path
+                    .file_name()
+                    .is_some_and(|name| name.as_encoded_bytes().starts_with(prefix.as_bytes()));
+                if !is_leftover {
+                    continue;
+                }
+                let is_folder = fs_err::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir());
+                let removed = if is_folder {
+                    fs_err::remove_dir_all(&path)
+                } else {
+                    fs_err::remove_file(&path)
+                };
+                removed.map_err(|source| Error::io("remove", &path, source))?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes the whole profile: first what it shows, last its lock.
@@ -282,6 +392,18 @@ impl<'s> Locked<'s> {
         let _ = fs_err::remove_dir(&folder);
         sync_folder(&self.store.layout().profiles())
     }
+}
+
+/// A record that is damaged or gone is none.
+fn readable(read: Result<Option<Generation>, Error>) -> Result<Option<Generation>, Error> {
+    match read {
+        Err(error) if is_unreadable(&error) => Ok(None),
+        other => other,
+    }
+}
+
+fn below(number: u64) -> Option<u64> {
+    number.checked_sub(1).filter(|number| *number > 0)
 }
 
 /// Makes or replaces a symlink by one rename, and syncs its folder.

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
-use super::locked::replace_link;
+use super::locked::{Locked, Tried, replace_link};
 use crate::model::digest::FileHash;
 use crate::model::name::ProfileName;
 use crate::model::root::{FolderAbove, OutLinkRoot, RootKind};
@@ -55,10 +55,7 @@ impl OutLink {
             Ok(_) => {
                 let target = fs_err::read_link(&self.path)
                     .map_err(|source| Error::io("read", &self.path, source))?;
-                let is_ours = target
-                    .parent()
-                    .is_some_and(|all| all.ends_with("generations"));
-                if is_ours {
+                if is_generation(&target) {
                     Ok(Some(target))
                 } else {
                     Err(taken())
@@ -96,7 +93,21 @@ impl OutLink {
             return super::locked::sync_folder(self.path.parent().unwrap_or(Path::new("/")));
         }
         self.record(store, profile)?;
-        replace_link(&self.path, generation)
+        replace_link(&self.path, generation)?;
+        if *profile != self.own_profile() {
+            self.drop_own_profile(store)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the link's own profile, which the link showed before it moved to another one.
+    ///
+    /// Its lock is only tried, since another profile's is held; one that is busy is left to the collector.
+    fn drop_own_profile(&self, store: &Store) -> Result<(), Error> {
+        match Locked::try_existing(store, &self.own_profile())? {
+            Tried::Locked(locked) => locked.delete(),
+            Tried::Busy | Tried::Missing => Ok(()),
+        }
     }
 
     fn record(&self, store: &Store, profile: &ProfileName) -> Result<(), Error> {
@@ -128,4 +139,19 @@ impl OutLink {
         store.make_folder(&store.layout().roots())?;
         Ok(write_record(&path, &root, store.file_mode())?)
     }
+}
+
+/// Whether a link's target is `…/profiles/<profile>/generations/<number>`, of this store or another.
+fn is_generation(target: &Path) -> bool {
+    let mut above = target.ancestors().map(|path| {
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default()
+    });
+    let mut next = || above.next().unwrap_or_default();
+    target.is_absolute()
+        && next().parse::<u64>().is_ok()
+        && next() == "generations"
+        && ProfileName::from_folder(next()).is_ok()
+        && next() == "profiles"
 }

@@ -7,6 +7,7 @@ use super::error::Error;
 use crate::model::generation::Generation;
 use crate::model::name::ProfileName;
 use crate::model::store_path::StorePathName;
+use crate::progress::{Event, Observer, Silent};
 use crate::store::{Store, read_record};
 
 /// One profile at a glance.
@@ -20,11 +21,11 @@ pub struct Summary {
     pub generations: usize,
 }
 
-/// All profiles, by name.
+/// All profiles, by name; one whose live record is damaged shows nothing, and a note says so.
 ///
 /// # Errors
-/// When a folder or record cannot be read.
-pub fn list(store: &Store) -> Result<Vec<Summary>, Error> {
+/// When a folder cannot be read.
+pub fn list(store: &Store, observer: &dyn Observer) -> Result<Vec<Summary>, Error> {
     let folder = store.layout().profiles();
     let mut all = Vec::new();
     for entry in fs_err::read_dir(&folder).map_err(|source| Error::io("list", &folder, source))? {
@@ -37,7 +38,7 @@ pub fn list(store: &Store) -> Result<Vec<Summary>, Error> {
             continue;
         };
         let generations = numbers(store, &name)?.len();
-        let current = current(store, &name)?;
+        let current = told(current(store, &name), &name, observer)?.flatten();
         all.push(Summary {
             name,
             current,
@@ -59,7 +60,11 @@ pub fn current(store: &Store, name: &ProfileName) -> Result<Option<Generation>, 
     }
 }
 
-pub(super) fn current_number(store: &Store, name: &ProfileName) -> Result<Option<u64>, Error> {
+/// The number of the generation that `name` shows, whether or not its record can be read.
+///
+/// # Errors
+/// When the link cannot be read.
+pub fn current_number(store: &Store, name: &ProfileName) -> Result<Option<u64>, Error> {
     let link = store.layout().profile(name).join("current");
     match fs_err::read_link(&link) {
         Ok(target) => Ok(target
@@ -91,16 +96,45 @@ pub fn generations(store: &Store, name: &ProfileName) -> Result<Vec<u64>, Error>
     numbers(store, name)
 }
 
-/// Every generation of `name`, oldest first.
+/// Every generation of `name` whose record can be read, oldest first; a note tells of each other one.
 ///
 /// # Errors
-/// When there is no such profile or a record cannot be read.
-pub fn history(store: &Store, name: &ProfileName) -> Result<Vec<Generation>, Error> {
+/// When there is no such profile or the system refuses.
+pub fn history(
+    store: &Store,
+    name: &ProfileName,
+    observer: &dyn Observer,
+) -> Result<Vec<Generation>, Error> {
     require(store, name)?;
-    numbers(store, name)?
-        .into_iter()
-        .map(|number| generation(store, name, number))
-        .collect()
+    let mut all = Vec::new();
+    for number in numbers(store, name)? {
+        all.extend(told(generation(store, name, number), name, observer)?);
+    }
+    Ok(all)
+}
+
+/// Whether a record is damaged or gone, and not the system's fault.
+pub(super) fn is_unreadable(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Store(crate::store::Error::Record { .. }) | Error::NoGeneration { .. }
+    )
+}
+
+/// Passes over a record that cannot be read, and says so.
+fn told<T>(
+    read: Result<T, Error>,
+    name: &ProfileName,
+    observer: &dyn Observer,
+) -> Result<Option<T>, Error> {
+    match read {
+        Err(error) if is_unreadable(&error) => {
+            let text = format!("profile `{name}`: passed over a generation: {error}");
+            observer.event(Event::Note { text: &text });
+            Ok(None)
+        }
+        other => other.map(Some),
+    }
 }
 
 /// An error that lists the known profiles, unless `name` is one.
@@ -108,7 +142,7 @@ pub(super) fn require(store: &Store, name: &ProfileName) -> Result<(), Error> {
     if fs_err::symlink_metadata(store.layout().profile(name).join("current")).is_ok() {
         return Ok(());
     }
-    let known = list(store)?
+    let known = list(store, &Silent)?
         .into_iter()
         .filter(|known| !known.name.is_out_link() && known.current.is_some());
     Err(Error::Unknown {
@@ -148,7 +182,7 @@ pub(super) fn folder_of(store: &Store, name: &ProfileName, number: u64) -> PathB
 }
 
 /// What the links of a generation folder show, by the links themselves.
-fn links(folder: &Path) -> Result<BTreeMap<String, StorePathName>, Error> {
+pub(super) fn links(folder: &Path) -> Result<BTreeMap<String, StorePathName>, Error> {
     let mut links = BTreeMap::new();
     let entries = match fs_err::read_dir(folder) {
         Ok(entries) => entries,
@@ -172,30 +206,7 @@ fn links(folder: &Path) -> Result<BTreeMap<String, StorePathName>, Error> {
     Ok(links)
 }
 
-/// Every store path that some generation of some profile shows.
-///
-/// The links are read, not the records: a generation that somebody damaged still holds what it shows.
-///
-/// # Errors
-/// When a folder cannot be listed: a collector must then collect nothing.
-pub fn held(store: &Store) -> Result<std::collections::BTreeSet<StorePathName>, Error> {
-    let mut held = std::collections::BTreeSet::new();
-    for profile in list_names(store)? {
-        let folder = profile.join("generations");
-        let entries = match fs_err::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(Error::io("list", folder, error)),
-        };
-        for entry in entries {
-            let entry = entry.map_err(|source| Error::io("list", &folder, source))?;
-            held.extend(links(&entry.path())?.into_values());
-        }
-    }
-    Ok(held)
-}
-
-fn list_names(store: &Store) -> Result<Vec<PathBuf>, Error> {
+pub(super) fn list_names(store: &Store) -> Result<Vec<PathBuf>, Error> {
     let folder = store.layout().profiles();
     let mut all = Vec::new();
     for entry in fs_err::read_dir(&folder).map_err(|source| Error::io("list", &folder, source))? {

@@ -1,7 +1,8 @@
 //! The two checks of a store path.
 //!
 //! *Quick*: the manifest's bytes hash to the name, and one `lstat` of each entry shows its type, size, exec bit and
-//! time; of a link, its target too. *Full*: everything is read and hashed, and nothing else may be there.
+//! time; of a link, its target too. *Full*: the manifest is canonical, everything is read and hashed, and nothing else
+//! may be there.
 //!
 //! A path of which only the times are off (a copied store) gets one full check and its times back.
 
@@ -107,7 +108,7 @@ struct Findings {
 }
 
 impl Findings {
-    fn fault(&mut self, entry: &EntryPath, what: &'static str) {
+    fn fault(&mut self, entry: impl std::fmt::Display, what: &'static str) {
         if self.damage.faults.len() < FAULTS_MAX {
             self.damage.faults.push(Fault {
                 entry: entry.to_string(),
@@ -160,7 +161,7 @@ impl Store {
             return Ok(Inspection::Damaged(findings.damage));
         }
         if findings.times_off || depth == Depth::Full {
-            let damage = full(&top, &manifest)?;
+            let damage = full(&top, &manifest, name.hash())?;
             if !damage.faults.is_empty() {
                 return Ok(Inspection::Damaged(damage));
             }
@@ -181,6 +182,9 @@ impl Store {
             Err(Errno::NOTDIR | Errno::LOOP) => {
                 return Ok(Opened::Damaged(Damage::one("", "is not a folder")));
             }
+            Err(Errno::ACCESS) if self.owns(name) => {
+                return Ok(Opened::Damaged(Damage::one("", "cannot be opened")));
+            }
             Err(error) => return Err(Error::io("open", &path, error)),
         };
         let broken = |what| Ok(Opened::Damaged(Damage::one(MANIFEST_NAME, what)));
@@ -189,7 +193,11 @@ impl Store {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return broken("is missing"),
             Err(Errno::LOOP) => return broken("is a link"),
-            Err(error) => return Err(Error::io("open", path.join(MANIFEST_NAME), error)),
+            // Another account's path that we may not read says nothing about itself.
+            Err(error) if is_shortage(error) || (error == Errno::ACCESS && !self.owns(name)) => {
+                return Err(Error::io("open", path.join(MANIFEST_NAME), error));
+            }
+            Err(_unreadable) => return broken("cannot be opened"),
         };
         let meta = rustix::fs::fstat(&file).doing("look at", path.join(MANIFEST_NAME))?;
         if FileType::from_raw_mode(meta.st_mode) != FileType::RegularFile {
@@ -197,19 +205,34 @@ impl Store {
         }
         let mut bytes = Vec::with_capacity(usize::try_from(meta.st_size).unwrap_or(0).min(1 << 24));
         let file = fs_err::File::from_parts(file.into(), path.join(MANIFEST_NAME));
-        file.take(MANIFEST_MAX)
+        match file
+            .take(MANIFEST_MAX)
             .read_to_end(&mut bytes)
-            .doing("read", path.join(MANIFEST_NAME))?;
-        if StoreHash::of(&bytes) != name.hash() {
+            .doing("read", path.join(MANIFEST_NAME))
+        {
+            Err(error) if !is_damage(&error) => return Err(error),
+            Err(_unreadable) => return broken("cannot be read"),
+            Ok(_size) => {}
+        }
+        let hash = StoreHash::of(&bytes);
+        if hash != name.hash() {
             return broken("does not hash to the name of the path");
         }
-        match Manifest::parse(&bytes) {
-            Ok(manifest) if manifest.store_path_name(&bytes) == *name => {
+        match Manifest::parse_any_form(&bytes) {
+            Ok(manifest)
+                if StorePathName::new(hash, manifest.name(), manifest.version()) == *name =>
+            {
                 Ok(Opened::Manifest(top, manifest))
             }
             Ok(_) => broken("has another name or version than the path"),
             Err(_unreadable) => broken("cannot be read"),
         }
+    }
+
+    /// Whether this account owns the folder of `name`: what it may not open there, somebody has damaged.
+    fn owns(&self, name: &StorePathName) -> bool {
+        rustix::fs::statat(self.folder(), name.as_str(), AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|meta| meta.st_uid == self.uid())
     }
 
     /// Gives a path its times back after a full check, so that the next quick check is quick.
@@ -247,6 +270,22 @@ fn is_refusal(error: &std::io::Error) -> bool {
         error.kind(),
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem
     )
+}
+
+/// What says nothing about the path: the process or the system has run out of something.
+fn is_shortage(error: Errno) -> bool {
+    matches!(error, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
+}
+
+/// Whether a failure to open or read something in a path is the path's own.
+fn is_damage(error: &Error) -> bool {
+    match error {
+        Error::Io { source, .. } => {
+            source.kind() != std::io::ErrorKind::OutOfMemory
+                && !Errno::from_io_error(source).is_some_and(is_shortage)
+        }
+        _ => false,
+    }
 }
 
 /// What reading a path's manifest gave.
@@ -327,7 +366,13 @@ fn quick(top: &OwnedFd, manifest: &Manifest) -> Result<Findings, Error> {
                 findings.fault(path, "does not stand in a folder");
                 continue;
             }
-            Err(error) => return Err(Error::io("look at", path.as_os_str(), error)),
+            Err(error) if is_shortage(error) => {
+                return Err(Error::io("look at", path.as_os_str(), error));
+            }
+            Err(_unreadable) => {
+                findings.fault(path, "cannot be opened");
+                continue;
+            }
         };
         let target = target.as_ref().map(std::ffi::CString::as_bytes);
         if let Some(what) = difference(kind, &meta, target) {
@@ -372,8 +417,11 @@ fn difference(kind: &EntryKind, meta: &Stat, found_target: Option<&[u8]>) -> Opt
 }
 
 /// Reads and hashes every file, lists every folder, and holds the manifest against its own canonical form.
-fn full(top: &OwnedFd, manifest: &Manifest) -> Result<Damage, Error> {
+fn full(top: &OwnedFd, manifest: &Manifest, hash: StoreHash) -> Result<Damage, Error> {
     let mut findings = Findings::default();
+    if StoreHash::of(&manifest.to_bytes()) != hash {
+        findings.fault(MANIFEST_NAME, "cannot be read");
+    }
     let mut folders = Folders::new(top.try_clone().doing("open", "a store path")?);
     let mut buffer = vec![0; CHUNK];
     for Entry { path, kind } in manifest.entries() {
@@ -383,12 +431,20 @@ fn full(top: &OwnedFd, manifest: &Manifest) -> Result<Damage, Error> {
         match hash_file(&mut folders, path, &mut buffer) {
             Ok((found_size, hash)) if found_size == *size && hash == *blake3 => {}
             Ok(_) => findings.fault(path, "has the wrong content"),
-            Err(Error::Io { source, .. }) if source.kind() != std::io::ErrorKind::OutOfMemory => {
-                findings.fault(path, "cannot be read");
-            }
+            Err(error) if is_damage(&error) => findings.fault(path, "cannot be read"),
             Err(error) => return Err(error),
         }
     }
+    list_all(&mut folders, manifest, &mut findings)?;
+    Ok(findings.damage)
+}
+
+/// Lists every folder for what is not in the manifest.
+fn list_all(
+    folders: &mut Folders,
+    manifest: &Manifest,
+    findings: &mut Findings,
+) -> Result<(), Error> {
     let known: HashSet<&[u8]> = manifest
         .entries()
         .iter()
@@ -399,32 +455,41 @@ fn full(top: &OwnedFd, manifest: &Manifest) -> Result<Damage, Error> {
         .iter()
         .filter(|entry| entry.kind == EntryKind::Directory);
     for folder in all.map(|entry| entry.path.as_bytes()).chain([&b""[..]]) {
-        let shown = Escaped(folder).to_string();
-        let fd = folders.folder(folder).doing("open", &shown)?;
-        for entry in Dir::read_from(fd.as_fd()).doing("list", &shown)? {
-            let entry = entry.doing("list", &shown)?;
-            let name = entry.file_name().to_bytes();
-            if name == b"."
-                || name == b".."
-                || (folder.is_empty() && name == MANIFEST_NAME.as_bytes())
-            {
-                continue;
+        match list_one(folders, folder, &known, findings) {
+            Ok(()) => {}
+            Err(error) if is_shortage(error) => {
+                return Err(Error::io("list", Escaped(folder).to_string(), error));
             }
-            let whole = if folder.is_empty() {
-                name.to_vec()
-            } else {
-                [folder, b"/", name].concat()
-            };
-            if !known.contains(whole.as_slice()) && findings.damage.faults.len() < FAULTS_MAX {
-                let fault = Fault {
-                    entry: Escaped(&whole).to_string(),
-                    what: "does not belong there",
-                };
-                findings.damage.faults.push(fault);
-            }
+            Err(_unreadable) => findings.fault(Escaped(folder), "cannot be read"),
         }
     }
-    Ok(findings.damage)
+    Ok(())
+}
+
+fn list_one(
+    folders: &mut Folders,
+    folder: &[u8],
+    known: &HashSet<&[u8]>,
+    findings: &mut Findings,
+) -> rustix::io::Result<()> {
+    let fd = folders.folder(folder)?;
+    for entry in Dir::read_from(fd.as_fd())? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name == b"." || name == b".." || (folder.is_empty() && name == MANIFEST_NAME.as_bytes())
+        {
+            continue;
+        }
+        let whole = if folder.is_empty() {
+            name.to_vec()
+        } else {
+            [folder, b"/", name].concat()
+        };
+        if !known.contains(whole.as_slice()) {
+            findings.fault(Escaped(&whole), "does not belong there");
+        }
+    }
+    Ok(())
 }
 
 fn hash_file(
@@ -439,4 +504,24 @@ fn hash_file(
     let fd = rustix::fs::openat(parent.as_fd(), path.name(), flags, Mode::empty())
         .doing("open", path.as_os_str())?;
     file_writer::hash(path, &fd, buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortage_is_no_damage() {
+        for (errno, expected) in [
+            (Errno::MFILE, false),
+            (Errno::NFILE, false),
+            (Errno::NOMEM, false),
+            (Errno::ACCESS, true),
+            (Errno::IO, true),
+            (Errno::NAMETOOLONG, true),
+            (Errno::LOOP, true),
+        ] {
+            assert_eq!(is_damage(&Error::io("open", "x", errno)), expected);
+        }
+    }
 }

@@ -1,47 +1,49 @@
 //! Deleting a whole store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 use std::os::fd::AsFd;
 
 use super::Store;
 use super::error::{Doing, Error};
 use super::fast_remove;
 use super::layout::OWN_NAMES;
+use super::lock_file::LockFile;
+use super::record_file::random_id;
+
+/// How the folder of locks is named, in the root, while a deletion lasts.
+const AWAY: &str = ".leases-";
 
 impl Store {
     /// Deletes everything of ours, if nobody has a lease or builds something; tells what else stands in the folder.
     ///
-    /// All exclusive leases are held meanwhile. The marker goes last, so that a deletion that was cut off can be
-    /// begun again.
+    /// The folder of locks is renamed away first: from then on nobody gets a new lock, and each old one can be tried
+    /// by itself. The marker goes last, so that a deletion that was cut off can be begun again.
     ///
     /// # Errors
     /// When somebody uses the store, or the system refuses.
     pub fn delete(&self) -> Result<Vec<PathBuf>, Error> {
-        let all = self.list()?;
-        let mut held = Vec::new();
-        for path in &all.paths {
-            let hash = path.hash();
-            let lease = self.try_exclusive_lease(hash)?;
-            held.push(lease.ok_or_else(|| Error::Busy {
-                path: self.layout().lease(hash),
-                holder: None,
-            })?);
-        }
-        for id in &all.staging {
-            let lock = self.layout().staging_lock(id);
-            if self.delete_dead_staging(id)?.is_none() {
-                return Err(Error::Busy {
-                    path: lock,
-                    holder: None,
-                });
-            }
-        }
         let root = self.layout().root();
+        self.require_unlocked(&self.layout().leases())?;
+        let away = root.join(format!("{AWAY}{}", random_id()?));
+        match rustix::fs::rename(self.layout().leases(), &away) {
+            // An earlier deletion was cut off after this step.
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(Error::io("rename", self.layout().leases(), error)),
+        }
+        let away = self.locks_away()?;
+        if let Err(error) = away.iter().try_for_each(|path| self.require_unlocked(path)) {
+            for path in &away {
+                let _ = rustix::fs::rename(path, self.layout().leases());
+            }
+            return Err(error);
+        }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = rustix::fs::openat(CWD, root, flags, Mode::empty()).doing("open", root)?;
-        for name in OWN_NAMES {
+        let away = away.iter().filter_map(|path| path.file_name()?.to_str());
+        for name in OWN_NAMES.into_iter().chain(away) {
             fast_remove::tree(folder.as_fd(), name.as_bytes()).doing("remove", root.join(name))?;
         }
         fast_remove::tree(folder.as_fd(), b"layout.json")
@@ -55,5 +57,38 @@ impl Store {
             fs_err::remove_dir(root).doing("remove", root)?;
         }
         Ok(left)
+    }
+
+    /// The folders of locks that this deletion, or one that was cut off, renamed away.
+    fn locks_away(&self) -> Result<Vec<PathBuf>, Error> {
+        let root = self.layout().root();
+        let mut away = Vec::new();
+        for entry in fs_err::read_dir(root).doing("list", root)? {
+            let entry = entry.doing("list", root)?;
+            if entry
+                .file_name()
+                .as_encoded_bytes()
+                .starts_with(AWAY.as_bytes())
+            {
+                away.push(entry.path());
+            }
+        }
+        Ok(away)
+    }
+
+    /// An error if somebody holds a lock in `folder`.
+    fn require_unlocked(&self, folder: &Path) -> Result<(), Error> {
+        let entries = match fs_err::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Error::io("list", folder, error)),
+        };
+        for entry in entries {
+            let path = entry.doing("list", folder)?.path();
+            if LockFile::try_exclusive(&path, self.file_mode())?.is_none() {
+                return Err(Error::Busy { path, holder: None });
+            }
+        }
+        Ok(())
     }
 }

@@ -109,6 +109,12 @@ fn holder_text(holder: Option<&(u32, String)>) -> String {
 }
 
 impl Error {
+    /// Whether there was no room left to write.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_full(source))
+    }
+
     /// Wraps what the system said, with what was being done to which path.
     pub fn io(doing: &'static str, path: impl AsRef<Path>, source: impl Into<io::Error>) -> Self {
         Self::Io {
@@ -117,6 +123,14 @@ impl Error {
             source: source.into(),
         }
     }
+}
+
+/// Whether a system error means that there was no room left to write.
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 /// Names the deed and the path of a failing system call.

@@ -10,18 +10,31 @@ use super::folders::open_folder;
 /// Deeper than this, folders are first moved up: a tree of a thousand levels needs few descriptors.
 const DEEP: usize = 64;
 
-/// Removes `name` in `parent` and all below it; what is not there is no error.
+/// Removes `name` in `parent` and all below it; what is not there, or goes meanwhile, is no error.
 pub(super) fn tree(parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
     match remove_one(parent, name) {
-        Ok(()) | Err(Errno::NOENT) => return Ok(()),
         Err(Errno::ISDIR) => {}
-        Err(error) => return Err(error),
+        other => return gone(other).map(|_there| ()),
     }
-    let top = open_for_removal(parent, name)?;
+    let Some(top) = gone(open_for_removal(parent, name))? else {
+        return Ok(());
+    };
     let mut moved = 0_usize;
     empty(top.as_fd(), top.as_fd(), 0, &mut moved)?;
     drop(top);
-    rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)
+    remove_folder(parent, name)
+}
+
+/// What another remover of the same tree took away is `None`.
+fn gone<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Err(Errno::NOENT) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+fn remove_folder(parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
+    gone(rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)).map(|_there| ())
 }
 
 /// Unlinks what is no folder; a folder answers `ISDIR`.
@@ -81,12 +94,14 @@ fn empty(
                 Err(Errno::ISDIR) => {}
                 Err(error) => return Err(error),
             }
-            let child = open_for_removal(folder, name)?;
+            let Some(child) = gone(open_for_removal(folder, name))? else {
+                continue;
+            };
             if depth >= DEEP {
-                move_up(folder, name, top, moved)?;
+                gone(move_up(folder, name, top, moved))?;
             } else {
                 empty(child.as_fd(), top, depth + 1, moved)?;
-                rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR)?;
+                remove_folder(folder, name)?;
             }
         }
         if !found {
@@ -113,6 +128,35 @@ fn move_up(
         ) {
             Err(Errno::EXIST) => {}
             other => return other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_removers_of_one_tree_do_not_disturb_each_other() {
+        let temp = tempfile::tempdir().unwrap();
+        let parent = rustix::fs::open(
+            temp.path(),
+            rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY,
+            Mode::empty(),
+        )
+        .unwrap();
+        for _ in 0..20 {
+            for folder in 0..20 {
+                let folder = temp.path().join(format!("tree/{folder}/below"));
+                fs_err::create_dir_all(&folder).unwrap();
+                fs_err::write(folder.join("file"), "").unwrap();
+            }
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| tree(parent.as_fd(), b"tree").unwrap());
+                }
+            });
+            assert!(!temp.path().join("tree").exists());
         }
     }
 }

@@ -181,27 +181,37 @@ fn attempt(path: &Path, mode: u32, sharing: Sharing) -> Result<Option<LockFile>,
 fn open(path: &Path, mode: u32) -> Result<OwnedFd, Error> {
     let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let access = Mode::from_raw_mode(mode);
-    match rustix::fs::open(path, flags | OFlags::RDWR, Mode::empty()) {
-        Ok(fd) => Ok(fd),
-        Err(Errno::NOENT) => match rustix::fs::open(
-            path,
-            flags | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
-            access,
-        ) {
+    let mut refused = false;
+    // Others make and unlink the file between our calls: who does not find what was there a moment ago looks again.
+    loop {
+        match rustix::fs::open(path, flags | OFlags::RDWR, Mode::empty()) {
+            Ok(fd) => return Ok(fd),
+            Err(Errno::NOENT) => {}
+            Err(Errno::ACCESS | Errno::ROFS | Errno::PERM) => {
+                match rustix::fs::open(path, flags | OFlags::RDONLY, Mode::empty()) {
+                    Ok(fd) => return Ok(fd),
+                    Err(Errno::NOENT) => continue,
+                    // Its maker, of another account, may not have come to setting its mode yet.
+                    Err(Errno::ACCESS) if !refused => {
+                        refused = true;
+                        std::thread::sleep(Duration::from_millis(1));
+                        continue;
+                    }
+                    Err(error) => return Err(Error::io("open", path, error)),
+                }
+            }
+            Err(error) => return Err(Error::io("open", path, error)),
+        }
+        let make = flags | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
+        match rustix::fs::open(path, make, access) {
             Ok(fd) => {
                 // Explicit whatever the umask: another account of the group must be able to lock it too.
                 rustix::fs::fchmod(&fd, access).doing("set the mode of", path)?;
-                Ok(fd)
+                return Ok(fd);
             }
-            Err(Errno::EXIST) => {
-                rustix::fs::open(path, flags | OFlags::RDONLY, Mode::empty()).doing("open", path)
-            }
-            Err(error) => Err(Error::io("make", path, error)),
-        },
-        Err(Errno::ACCESS | Errno::ROFS | Errno::PERM) => {
-            rustix::fs::open(path, flags | OFlags::RDONLY, Mode::empty()).doing("open", path)
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(Error::io("make", path, error)),
         }
-        Err(error) => Err(Error::io("open", path, error)),
     }
 }
 

@@ -158,6 +158,22 @@ fn make_folders(path: &Path, top: &Path, mode: u32) -> Result<(), Error> {
     }
 }
 
+/// Makes the root and the folders above it that are missing, each with its name synced: all below is found again
+/// only through them.
+fn make_root(root: &Path) -> Result<(), Error> {
+    match fs_err::create_dir(root) {
+        Ok(()) => durable::sync_parent(root),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let above = root.parent().filter(|above| *above != Path::new(""));
+            make_root(above.ok_or_else(|| Error::io("make", root, error))?)?;
+            fs_err::create_dir(root).doing("make", root)?;
+            durable::sync_parent(root)
+        }
+        Err(_there) if fs_err::metadata(root).is_ok_and(|meta| meta.is_dir()) => Ok(()),
+        Err(error) => Err(Error::io("make", root, error)),
+    }
+}
+
 /// Whether the root says that it is a store of our layout.
 fn has_marker(layout: &Layout) -> Result<bool, Error> {
     let path = layout.marker();
@@ -191,7 +207,7 @@ fn has_marker(layout: &Layout) -> Result<bool, Error> {
 /// Our folders without a marker mean either that or somebody else's data, so only empty ones are taken over.
 fn create(layout: &Layout) -> Result<(), Error> {
     let root = layout.root();
-    fs_err::create_dir_all(root).doing("make", root)?;
+    make_root(root)?;
     for name in OWN_NAMES {
         let path = root.join(name);
         match fs_err::read_dir(&path) {
@@ -223,6 +239,23 @@ fn create(layout: &Layout) -> Result<(), Error> {
         make_folders(&root.join(name), root, folder_mode)?;
     }
     link_marker(layout, file_mode)
+}
+
+/// Makes the root, readable for all whatever the umask says; what stands above it is made as the umask says.
+fn make_root(root: &Path) -> Result<(), Error> {
+    if let Some(above) = root.parent() {
+        fs_err::create_dir_all(above).doing("make", above)?;
+    }
+    match rustix::fs::mkdir(root, Mode::from_raw_mode(0o755)) {
+        Ok(()) => {
+            // A folder of a group hands its group down by this bit.
+            let group = fs_err::metadata(root).doing("look at", root)?.mode() & 0o2000;
+            rustix::fs::chmod(root, Mode::from_raw_mode(group | 0o755))
+                .doing("set the mode of", root)
+        }
+        Err(rustix::io::Errno::EXIST) => Ok(()),
+        Err(error) => Err(Error::io("make", root, error)),
+    }
 }
 
 /// Writes the marker under a dot name, syncs it and links it into place, never over another.

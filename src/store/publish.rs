@@ -4,6 +4,7 @@
 //! will name it. Where the name exists already, what stands there is checked under that lease: valid means there is
 //! nothing to do, damaged means repair.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rustix::fs::RenameFlags;
@@ -15,6 +16,8 @@ use super::error::Error;
 use super::lease::Lease;
 use super::seal::Staged;
 use crate::model::manifest::Manifest;
+use crate::model::name::Role;
+use crate::model::path::EntryPath;
 use crate::model::store_path::StorePathName;
 use crate::progress::Observer;
 
@@ -38,16 +41,18 @@ pub enum How {
 pub struct Published {
     name: StorePathName,
     path: PathBuf,
-    manifest: Manifest,
+    artifacts: BTreeMap<Role, EntryPath>,
+    content_size: u64,
     lease: Lease,
     how: How,
 }
 
 impl Published {
+    /// Keeps of the manifest what is asked for later: many may be held at once, with many entries each.
     pub(super) fn new(
         store: &Store,
         name: StorePathName,
-        manifest: Manifest,
+        manifest: &Manifest,
         lease: Lease,
         how: How,
     ) -> Self {
@@ -55,7 +60,8 @@ impl Published {
         Self {
             name,
             path,
-            manifest,
+            artifacts: manifest.artifacts().clone(),
+            content_size: manifest.content_size(),
             lease,
             how,
         }
@@ -73,10 +79,10 @@ impl Published {
         &self.path
     }
 
-    /// Its manifest.
+    /// Bytes of all its files, counted as their sizes say.
     #[must_use]
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+    pub fn content_size(&self) -> u64 {
+        self.content_size
     }
 
     /// The lease that keeps it.
@@ -91,9 +97,8 @@ impl Published {
     }
 
     /// The absolute path of an artifact, by role.
-    pub fn artifacts(&self) -> impl Iterator<Item = (&crate::model::name::Role, PathBuf)> {
-        self.manifest
-            .artifacts()
+    pub fn artifacts(&self) -> impl Iterator<Item = (&Role, PathBuf)> {
+        self.artifacts
             .iter()
             .map(|(role, path)| (role, self.path.join(path.as_os_str())))
     }
@@ -115,7 +120,7 @@ impl Store {
             Verdict::Valid(manifest) => Found::Valid(Box::new(Published::new(
                 self,
                 name.clone(),
-                manifest,
+                &manifest,
                 lease,
                 How::Existing,
             ))),
@@ -162,7 +167,7 @@ impl Staged<'_> {
                 Ok(Published::new(
                     store,
                     self.name.clone(),
-                    self.manifest.clone(),
+                    &self.manifest,
                     lease,
                     How::Built,
                 ))
@@ -175,7 +180,7 @@ impl Staged<'_> {
                         Ok(Published::new(
                             store,
                             self.name.clone(),
-                            manifest,
+                            &manifest,
                             lease,
                             How::Existing,
                         ))

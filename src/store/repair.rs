@@ -44,7 +44,7 @@ impl Staged<'_> {
                 return Ok(Published::new(
                     store,
                     self.name.clone(),
-                    valid.manifest,
+                    &valid.manifest,
                     lease,
                     How::Existing,
                 ));
@@ -57,45 +57,83 @@ impl Staged<'_> {
         let staging = format!(".s-{}", self.staging.id);
         let target = store.layout().path(&self.name);
         rustix::fs::renameat(folder, &staging, folder, &trash).doing("rename", &target)?;
-        let exchanged = rustix::fs::renameat_with(
-            folder,
-            &trash,
-            folder,
-            self.name.as_str(),
-            RenameFlags::EXCHANGE,
-        );
-        let lease = match exchanged {
-            Ok(()) => lease,
-            Err(Errno::NOENT) => {
-                rustix::fs::renameat_with(
-                    folder,
-                    &trash,
-                    folder,
-                    self.name.as_str(),
-                    RenameFlags::NOREPLACE,
-                )
-                .doing("rename into place", &target)?;
-                lease
-            }
-            Err(Errno::XDEV | Errno::INVAL | Errno::NOSPC | Errno::NOSYS) => {
-                self.replace_in_place(&trash, lease, observer)?
-            }
-            Err(error) => return Err(Error::io("exchange", &target, error)),
-        };
+        let placed = self.place(&trash, lease, observer);
+        if !matches!(placed, Ok((_, Placed::Exchanged))) {
+            // Under that name stands our tree, or nothing: nobody else has looked at it.
+            let _ = fast_remove::tree(folder.as_fd(), trash.as_bytes());
+        }
+        let (lease, placed) = placed?;
         store.sync_folder()?;
+        let how = if placed == Placed::Theirs {
+            How::Existing
+        } else {
+            observer.event(Event::Repaired {
+                path: &target,
+                why: &why,
+            });
+            How::Repaired { why }
+        };
         drop(lock);
         self.let_go()?;
-        observer.event(Event::Repaired {
-            path: &target,
-            why: &why,
-        });
         Ok(Published::new(
             store,
             self.name.clone(),
-            self.manifest.clone(),
+            &self.manifest,
             lease,
-            How::Repaired { why },
+            how,
         ))
+    }
+
+    /// Brings the good tree from its trash name to the path.
+    fn place(
+        &self,
+        trash: &str,
+        lease: Lease,
+        observer: &dyn Observer,
+    ) -> Result<(Lease, Placed), Error> {
+        let folder = self.staging.store.folder();
+        let name = self.name.as_str();
+        let target = self.staging.store.layout().path(&self.name);
+        match rustix::fs::renameat_with(folder, trash, folder, name, RenameFlags::EXCHANGE) {
+            Ok(()) => Ok((lease, Placed::Exchanged)),
+            Err(Errno::NOENT) => match self.rename_into_place(trash)? {
+                Placed::Theirs => self.accept(lease),
+                placed => Ok((lease, placed)),
+            },
+            Err(Errno::XDEV | Errno::INVAL | Errno::NOSPC | Errno::NOSYS) => {
+                self.replace_in_place(trash, lease, observer)
+            }
+            Err(error) => Err(Error::io("exchange", &target, error)),
+        }
+    }
+
+    fn rename_into_place(&self, trash: &str) -> Result<Placed, Error> {
+        let folder = self.staging.store.folder();
+        let name = self.name.as_str();
+        match rustix::fs::renameat_with(folder, trash, folder, name, RenameFlags::NOREPLACE) {
+            Ok(()) => Ok(Placed::Renamed),
+            Err(Errno::EXIST | Errno::NOTEMPTY) => Ok(Placed::Theirs),
+            Err(error) => Err(Error::io(
+                "rename into place",
+                self.staging.store.layout().path(&self.name),
+                error,
+            )),
+        }
+    }
+
+    /// Takes what somebody else put there meanwhile, if it is valid.
+    fn accept(&self, lease: Lease) -> Result<(Lease, Placed), Error> {
+        let store = self.staging.store;
+        match store.inspect(&self.name, Depth::Quick)? {
+            Inspection::Valid(_) => Ok((lease, Placed::Theirs)),
+            Inspection::Missing => Err(Error::Busy {
+                path: store.layout().lease(lease.hash()),
+                holder: None,
+            }),
+            Inspection::Damaged(_) => Err(Error::StillDamaged {
+                path: store.layout().path(&self.name),
+            }),
+        }
     }
 
     /// Deletes the damaged tree where it stands, if nobody uses it, and renames the good one there.
@@ -104,7 +142,7 @@ impl Staged<'_> {
         trash: &str,
         lease: Lease,
         observer: &dyn Observer,
-    ) -> Result<Lease, Error> {
+    ) -> Result<(Lease, Placed), Error> {
         let store = self.staging.store;
         let target = store.layout().path(&self.name);
         let hash = lease.hash();
@@ -126,15 +164,93 @@ impl Staged<'_> {
         }
         fast_remove::tree(folder.as_fd(), self.name.as_str().as_bytes())
             .doing("remove", &target)?;
-        rustix::fs::renameat_with(
-            folder,
-            trash,
-            folder,
-            self.name.as_str(),
-            RenameFlags::NOREPLACE,
-        )
-        .doing("rename into place", &target)?;
+        let placed = self.rename_into_place(trash)?;
         drop(exclusive);
-        store.lease(hash, observer)
+        // Between the two leases a collector may have come.
+        let (lease, _theirs) = self.accept(store.lease(hash, observer)?)?;
+        Ok((lease, placed))
+    }
+}
+
+/// How the path came to be valid again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Placed {
+    /// By an exchange: the old tree stands under the trash name.
+    Exchanged,
+    /// By a rename to a free name.
+    Renamed,
+    /// By somebody else.
+    Theirs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::path::EntryPath;
+    use crate::model::recipe::{Layout as ContentLayout, Recipe};
+    use crate::progress::Silent;
+    use crate::store::{Executable, Patience, Staging, Store};
+
+    fn stage(store: &Store) -> Staged<'_> {
+        let mut staging = Staging::begin(store, ContentLayout::Files).unwrap();
+        let path = EntryPath::new(b"data").unwrap();
+        staging.file(&path, Executable::No, &mut &b"x"[..]).unwrap();
+        let recipe = Recipe {
+            name: "hello".parse().unwrap(),
+            version: "1.0.0".parse().unwrap(),
+            platform: "linux/amd64".parse().unwrap(),
+            layout: ContentLayout::Files,
+            artifacts: std::collections::BTreeMap::new(),
+        };
+        staging.seal(&recipe).unwrap()
+    }
+
+    /// A store with a path and, under a trash name, a tree to put in its place.
+    fn with_trash(deed: impl FnOnce(&Store, &Staged<'_>, &str)) {
+        let temp = tempfile::tempdir().unwrap();
+        let store = Store::open(temp.path(), Patience::default()).unwrap();
+        let first = stage(&store).publish(Depth::Quick, &Silent).unwrap();
+        drop(first);
+        let staged = stage(&store);
+        let trash = Layout::trash_name(staged.name.hash(), &staged.staging.id);
+        let staging = format!(".s-{}", staged.staging.id);
+        rustix::fs::renameat(store.folder(), staging, store.folder(), &trash).unwrap();
+        deed(&store, &staged, &trash);
+    }
+
+    #[test]
+    fn without_an_exchange_the_path_is_replaced_if_nobody_uses_it() {
+        with_trash(|store, staged, trash| {
+            let hash = staged.name.hash();
+            let manifest = store.layout().path(&staged.name).join(MANIFEST_NAME);
+            let other = store.lease(hash, &Silent).unwrap();
+            let ours = store.lease(hash, &Silent).unwrap();
+            let busy = staged.replace_in_place(trash, ours, &Silent).unwrap_err();
+            assert!(matches!(busy, Error::Busy { .. }), "{busy}");
+            assert!(manifest.exists());
+            drop(other);
+            fs_err::remove_file(&manifest).unwrap();
+            let ours = store.lease(hash, &Silent).unwrap();
+            let (_lease, placed) = staged.replace_in_place(trash, ours, &Silent).unwrap();
+            assert_eq!(placed, Placed::Renamed);
+            assert!(manifest.exists());
+        });
+    }
+
+    #[test]
+    fn what_somebody_else_published_meanwhile_is_taken_if_it_is_valid() {
+        with_trash(|store, staged, trash| {
+            let lease = || store.lease(staged.name.hash(), &Silent).unwrap();
+            assert_eq!(staged.rename_into_place(trash).unwrap(), Placed::Theirs);
+            let (_lease, placed) = staged.accept(lease()).unwrap();
+            assert_eq!(placed, Placed::Theirs);
+            let path = store.layout().path(&staged.name);
+            fs_err::remove_file(path.join(MANIFEST_NAME)).unwrap();
+            let error = staged.accept(lease()).unwrap_err();
+            assert!(matches!(error, Error::StillDamaged { .. }), "{error}");
+            fs_err::remove_dir_all(path).unwrap();
+            let error = staged.accept(lease()).unwrap_err();
+            assert!(matches!(error, Error::Busy { .. }), "{error}");
+        });
     }
 }

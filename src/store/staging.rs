@@ -75,13 +75,13 @@ impl<'s> Staging<'s> {
     /// # Errors
     /// When the system refuses.
     pub fn begin(store: &'s Store, layout: Layout) -> Result<Self, Error> {
-        let id = random_id()?;
-        let lock_path = store.layout().staging_lock(&id);
-        let Some(lock) = LockFile::try_exclusive(&lock_path, store.file_mode())? else {
-            return Err(Error::Busy {
-                path: lock_path,
-                holder: None,
-            });
+        // A collector may have come between making the lock file and locking it: another name, then.
+        let (id, lock) = loop {
+            let id = random_id()?;
+            let path = store.layout().staging_lock(&id);
+            if let Some(lock) = LockFile::try_exclusive(&path, store.file_mode())? {
+                break (id, lock);
+            }
         };
         let path = store.layout().staging(&id);
         rustix::fs::mkdir(&path, Mode::RWXU).doing("make", &path)?;

@@ -65,16 +65,20 @@ impl Store {
         Ok(all)
     }
 
-    /// Takes a path out of the way, under its exclusive lease; tells what became of it.
+    /// Takes a path out of the way, under its exclusive lease; tells where it was, unless it was gone already.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn retire(&self, name: &StorePathName, lease: LockFile) -> Result<PathBuf, Error> {
+    pub fn retire(&self, name: &StorePathName, lease: LockFile) -> Result<Option<PathBuf>, Error> {
         let path = self.layout().path(name);
         let trash = Layout::trash_name(name.hash(), &random_id()?);
         let folder = self.folder();
         match rustix::fs::renameat(folder, name.as_str(), folder, &trash) {
-            Ok(()) | Err(Errno::NOENT) => {}
+            Ok(()) => {}
+            Err(Errno::NOENT) => {
+                lease.unlink()?;
+                return Ok(None);
+            }
             // Lower layers of overlayfs cannot be renamed, a full disk may refuse to: delete in place, under the lease.
             Err(Errno::NOSPC | Errno::DQUOT | Errno::XDEV) => {
                 let manifest = path.join(crate::model::manifest::MANIFEST_NAME);
@@ -87,7 +91,7 @@ impl Store {
         }
         // What the lease guarded is gone. Whoever waits for it finds another file under the name and looks again.
         lease.unlink()?;
-        Ok(path)
+        Ok(Some(path))
     }
 
     /// Deletes one piece of trash, unless somebody may still look at it; `there` are the paths that there are.
@@ -100,13 +104,11 @@ impl Store {
         name: &str,
         there: &BTreeSet<StoreHash>,
     ) -> Result<bool, Error> {
-        let Some(lease) = self.try_exclusive_lease(hash)? else {
-            return Ok(false);
-        };
-        if there.contains(&hash) {
-            drop(lease);
-        } else {
-            lease.unlink()?;
+        match held_by_nobody(self.try_exclusive_lease(hash))? {
+            Free::Locked(lease) if !there.contains(&hash) => lease.unlink()?,
+            Free::Locked(lease) => drop(lease),
+            Free::Unmade => {}
+            Free::Held => return Ok(false),
         }
         fast_remove::tree(self.folder().as_fd(), name.as_bytes())
             .doing("remove", self.layout().store().join(name))?;
@@ -118,15 +120,35 @@ impl Store {
     /// # Errors
     /// When the system refuses.
     pub fn delete_dead_staging(&self, id: &str) -> Result<Option<PathBuf>, Error> {
-        let Some(lock) =
-            LockFile::try_exclusive(&self.layout().staging_lock(id), self.file_mode())?
-        else {
-            return Ok(None);
+        let lock = LockFile::try_exclusive(&self.layout().staging_lock(id), self.file_mode());
+        let lock = match held_by_nobody(lock)? {
+            Free::Locked(lock) => Some(lock),
+            Free::Unmade => None,
+            Free::Held => return Ok(None),
         };
         let path = self.layout().staging(id);
         let name = format!(".s-{id}");
         fast_remove::tree(self.folder().as_fd(), name.as_bytes()).doing("remove", &path)?;
-        lock.unlink()?;
+        lock.map_or(Ok(()), LockFile::unlink)?;
         Ok(Some(path))
+    }
+}
+
+/// What trying for the lock on something dead gave.
+enum Free {
+    /// The lock.
+    Locked(LockFile),
+    /// There is no lock file and no room for one, so nobody holds it.
+    Unmade,
+    /// Somebody holds it.
+    Held,
+}
+
+fn held_by_nobody(tried: Result<Option<LockFile>, Error>) -> Result<Free, Error> {
+    match tried {
+        Ok(Some(lock)) => Ok(Free::Locked(lock)),
+        Ok(None) => Ok(Free::Held),
+        Err(error) if error.is_full() => Ok(Free::Unmade),
+        Err(error) => Err(error),
     }
 }

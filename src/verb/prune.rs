@@ -5,6 +5,7 @@
 //! is gone may be a volume that is not mounted, so the entry stays.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 
 use super::context::{Context, base_of};
@@ -44,9 +45,28 @@ impl Pruned {
 /// # Errors
 /// When a root cannot be read: nothing is collected then.
 pub fn prune(cx: &Context<'_>) -> Result<Pruned, Error> {
-    let dropped = drop_undeclared(cx)?;
-    let swept = gc::sweep(cx.store, cx.observer)?;
-    Ok(Pruned { dropped, swept })
+    let sweep = || gc::sweep(cx.store, cx.now, cx.observer);
+    match drop_undeclared(cx) {
+        // A new generation needs room: collect first what is held by nothing as it is, then try again.
+        Err(error) if is_full(&error) => {
+            let first = sweep()?;
+            let dropped = drop_undeclared(cx)?;
+            let swept = first.and(sweep()?);
+            Ok(Pruned { dropped, swept })
+        }
+        dropped => Ok(Pruned {
+            dropped: dropped?,
+            swept: sweep()?,
+        }),
+    }
+}
+
+/// Whether the system said somewhere below that there is no room.
+fn is_full(error: &Error) -> bool {
+    use std::io::{Error, ErrorKind};
+    std::iter::successors(error.source(), |error| (*error).source())
+        .filter_map(|error| error.downcast_ref::<Error>())
+        .any(|io| matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
 }
 
 fn drop_undeclared(cx: &Context<'_>) -> Result<Vec<String>, Error> {

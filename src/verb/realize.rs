@@ -6,7 +6,7 @@
 //! 4. The lock is written where pins were learned.
 //! 5. The profile moves, under its lock, and the out-link after it. The leases are let go last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -167,12 +167,10 @@ fn wishes<'p>(
     let environments: Vec<&Environment> = if request.environments.is_empty() {
         project.declaration().environments().values().collect()
     } else {
-        let mut seen = std::collections::HashSet::new();
-        let named = request
-            .environments
-            .iter()
-            .filter(|name| seen.insert(*name));
+        let mut seen = BTreeSet::new();
+        let named = request.environments.iter();
         named
+            .filter(|name| seen.insert(*name))
             .map(|name| project.environment(name.as_str()))
             .collect::<Result<_, _>>()?
     };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::error::Error;
 use crate::profile;
+use crate::progress::Silent;
 use crate::store::Store;
 
 /// What is in a store.
@@ -42,7 +43,7 @@ pub fn store_info(store: &Store) -> Result<StoreInfo, Error> {
     let free = rustix::fs::statvfs(store.layout().root()).ok();
     Ok(StoreInfo {
         paths: count(all.paths.len()),
-        profiles: count(profile::list(store)?.len()),
+        profiles: count(profile::list(store, &Silent)?.len()),
         roots: count(records.count()),
         staging: count(all.staging.len()),
         trash: count(all.trash.len()),

@@ -225,3 +225,21 @@ fn arm64_is_a_path_of_its_own() {
     ask(&sandbox, &["prune"]);
     assert_eq!(inside::paths(&sandbox).len(), 2);
 }
+
+#[test]
+fn pull_obeys_the_lock_beside_the_declaration() {
+    let sandbox = Sandbox::new();
+    sandbox.write("envs.toml", BOTH);
+    let archive = sandbox.work().join("vm.tar.zst");
+    Tree::vm(1).pack(&archive, Packing::Zstd);
+    sandbox.pyro(["lock"]).run().code(0);
+    let lock = fs_err::read(sandbox.work().join("envs.lock")).unwrap();
+    Tree::vm(2).pack(&archive, Packing::Zstd);
+    env(&sandbox, &["pull", "vm"]).run().code(65);
+    Tree::vm(1).pack(&archive, Packing::Zstd);
+    env(&sandbox, &["pull", "vm"]).run().code(0);
+    assert_eq!(
+        fs_err::read(sandbox.work().join("envs.lock")).unwrap(),
+        lock
+    );
+}

@@ -1,7 +1,6 @@
 //! Folders: what a realization writes, and what it leaves alone.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::process::Command;
 
 use serde_json::json;
 
@@ -175,6 +174,8 @@ fn named_environments_leave_other_links_alone() {
     );
     realize(&sandbox, &[]);
     let before = links(&sandbox);
+    let thrice = realize(&sandbox, &["a", "b", "a"]);
+    assert_eq!(outcomes(&thrice).len(), 2, "what is named twice is one");
     sandbox.write("a/more", "more");
     sandbox.write("b/more", "more");
     let document = realize(&sandbox, &["envs.toml", "b"]);
@@ -262,57 +263,6 @@ fn the_declaration_is_found_in_a_folder_above() {
     error: no envs.toml here or in a parent folder
     hint: `pyro init` writes one, or name another file
     ");
-}
-
-#[test]
-fn modes_do_not_depend_on_the_umask() {
-    let sandbox = with_folder();
-    let script = sandbox.write("vm/bin/run", "#!/bin/sh\n");
-    inside::unseal(&script);
-    let mut chmod = Command::new("chmod");
-    assert!(chmod.arg("700").arg(&script).status().unwrap().success());
-    let pyro = sandbox.pyro(["realize"]).command;
-    let mut shell = sandbox
-        .pyro(["-c", "umask 077; exec \"$0\" realize"])
-        .command;
-    assert!(pyro.get_program().to_str().unwrap().ends_with("pyro"));
-    // The shell runs in the same surroundings, with the program as its zeroth word.
-    let mut under = Command::new("/bin/sh");
-    under
-        .args(shell.get_args())
-        .arg(pyro.get_program())
-        .env_clear();
-    under.envs(
-        shell
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?))),
-    );
-    shell = under;
-    assert!(
-        shell
-            .current_dir(sandbox.work())
-            .output()
-            .unwrap()
-            .status
-            .success()
-    );
-    let path = inside::path(&sandbox);
-    let modes = ["", "vmlinux", "bin", "bin/run", "environment.json"]
-        .map(|name| inside::mode(&path.join(name)));
-    assert_eq!(modes, [0o555, 0o444, 0o555, 0o555, 0o444]);
-    let twin = with_folder();
-    realize(&twin, &[]);
-    for name in [
-        "store",
-        "profiles",
-        "leases",
-        "profiles/p/current/generation.json",
-        "layout.json",
-    ] {
-        let here = inside::mode(&fs_err::canonicalize(sandbox.store().join(name)).unwrap());
-        let there = inside::mode(&fs_err::canonicalize(twin.store().join(name)).unwrap());
-        assert_eq!(here, there, "{name}");
-    }
 }
 
 #[test]

@@ -5,29 +5,35 @@ use std::sync::{Arc, Mutex};
 use crate::support::Ended;
 use crate::support::http::{Request, Response, Server};
 use crate::support::images::layer::{Compression, LayerBuilder};
-use crate::support::images::layout::{HOST, Layout};
+use crate::support::images::layout::{HOST, Layout, for_platform};
 use crate::support::images::push::Push;
 use crate::support::proxy::{Delivery, Proxy};
-use crate::support::registry::{Access, Login, Registry};
+use crate::support::registry::{Access, Login, Registry, Transport};
 use crate::support::scene::{Scene, envs_toml};
 use crate::support::token_issuer::TokenIssuer;
 
-/// A registry with a small image in `repository`.
+/// A registry with an index of one small image in `repository`.
 fn filled(access: &Access<'_>, repository: &str) -> Registry {
+    let registry = Registry::start(access);
+    fill(&registry, access, repository);
+    registry
+}
+
+fn fill(registry: &Registry, access: &Access<'_>, repository: &str) {
     let temp = tempfile::tempdir().unwrap();
     let mut layer = LayerBuilder::new();
     layer.file(b"hello", 0o644, b"hello\n");
     let layout = Layout::create(temp.path());
     let image = layout.image(HOST, &[layer.finish(Compression::Gzip)]);
-    layout.tag(&[("1", &image)]);
-    let registry = Registry::start(access);
+    let index = layout.index(&[(image, for_platform(HOST))]);
+    layout.tag(&[("1", &index)]);
     let login = (!matches!(access, Access::Open)).then_some(&Login::ALICE);
     let push = Push {
         login,
+        whole_index: true,
         ..Push::default()
     };
-    push.copy(&layout, "1", &registry, repository);
-    registry
+    push.copy(&layout, "1", registry, repository);
 }
 
 fn scene(reference: &str) -> Scene {
@@ -176,4 +182,20 @@ fn no_login_follows_a_redirect_to_another_origin() {
         .map(|request| request.header("authorization"))
         .collect();
     assert_eq!(shown, [None]);
+}
+
+#[test]
+fn a_registry_with_a_certificate_is_spoken_to_in_https_only() {
+    let access = Access::Password(&Login::ALICE);
+    let registry = Registry::start_over(Transport::Https, &access);
+    fill(&registry, &access, "some/where");
+    let mut scene = scene(&registry.reference("some/where", "1"));
+    scene.log_in(&registry.address().to_string(), &Login::ALICE);
+    let error = scene.error(&["realize"], 77);
+    assert!(
+        error.contains("certificate") && error.contains("SSL_CERT_FILE"),
+        "{error}"
+    );
+    scene.trust(&registry.authority());
+    scene.realize();
 }

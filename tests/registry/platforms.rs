@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::images::layer::{Compression, LayerBuilder};
-use crate::support::images::layout::{Descriptor, HOST, Layout, MANIFEST, OTHER};
+use crate::support::images::layout::{Descriptor, HOST, Layout, MANIFEST, OTHER, for_platform};
 use crate::support::images::push::{Format, Push};
 use crate::support::registry::{Access, Registry};
 use crate::support::scene::{Realized, Scene, envs_toml};
@@ -12,11 +12,6 @@ fn image(layout: &Layout, platform: &str) -> Descriptor {
     let mut layer = LayerBuilder::new();
     layer.file(b"platform", 0o644, platform.as_bytes());
     layout.image(platform, &[layer.finish(Compression::Gzip)])
-}
-
-fn entry(platform: &str) -> serde_json::Value {
-    let (os, architecture) = platform.split_once('/').unwrap();
-    json!({"platform": {"os": os, "architecture": architecture}})
 }
 
 /// What buildkit adds to an index: a manifest that is no image.
@@ -30,7 +25,7 @@ fn attestation(layout: &Layout, about: &Descriptor) -> (Descriptor, serde_json::
         "schemaVersion": 2, "mediaType": MANIFEST, "config": config.json(), "layers": [statement.json()],
     });
     let manifest = layout.blob(MANIFEST, manifest.to_string().as_bytes());
-    let mut entry = entry("unknown/unknown");
+    let mut entry = for_platform("unknown/unknown");
     entry["annotations"] = json!({
         "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": about.digest,
     });
@@ -50,8 +45,8 @@ fn pushed() -> Pushed {
     let (host, other) = (image(&layout, HOST), image(&layout, OTHER));
     let index = layout.index(&[
         attestation(&layout, &host),
-        (other.clone(), entry(OTHER)),
-        (host.clone(), entry(HOST)),
+        (other.clone(), for_platform(OTHER)),
+        (host.clone(), for_platform(HOST)),
     ]);
     layout.tag(&[("1", &index)]);
     let registry = Registry::start(&Access::Open);
@@ -145,7 +140,7 @@ fn an_image_for_another_platform_only_is_no_source() {
     let temp = tempfile::tempdir().unwrap();
     let layout = Layout::create(temp.path());
     let other = image(&layout, OTHER);
-    let index = layout.index(&[(other.clone(), entry(OTHER))]);
+    let index = layout.index(&[(other.clone(), for_platform(OTHER))]);
     layout.tag(&[("alone", &other), ("index", &index)]);
     let registry = Registry::start(&Access::Open);
     let push = Push {
@@ -167,7 +162,7 @@ fn an_image_for_another_platform_only_is_no_source() {
 fn a_docker_manifest_list_is_an_index() {
     let temp = tempfile::tempdir().unwrap();
     let layout = Layout::create(temp.path());
-    let images = [OTHER, HOST].map(|platform| (image(&layout, platform), entry(platform)));
+    let images = [OTHER, HOST].map(|platform| (image(&layout, platform), for_platform(platform)));
     layout.tag(&[("1", &layout.index(&images))]);
     let registry = Registry::start(&Access::Open);
     let push = Push {

@@ -2,7 +2,7 @@
 
 use crate::support::http::{Request, Response};
 use crate::support::images::layer::{Compression, LayerBuilder};
-use crate::support::images::layout::{Descriptor, HOST, Layout, MANIFEST};
+use crate::support::images::layout::{Descriptor, HOST, Layout, MANIFEST, for_platform};
 use crate::support::images::push::{Push, put_blob, put_manifest};
 use crate::support::proxy::{Delivery, Proxy};
 use crate::support::registry::{Access, Registry};
@@ -35,9 +35,7 @@ fn pushed() -> Pushed {
         (layout.image(HOST, &[layer]), descriptor)
     };
     let ((image, layer), (impostor, _)) = (image_of(b"honest"), image_of(b"impostor"));
-    let (os, architecture) = HOST.split_once('/').unwrap();
-    let platform = serde_json::json!({"platform": {"os": os, "architecture": architecture}});
-    let index = layout.index(&[(image.clone(), platform)]);
+    let index = layout.index(&[(image.clone(), for_platform(HOST))]);
     layout.tag(&[("index", &index), ("impostor", &impostor)]);
     let registry = Registry::start(&Access::Open);
     let push = Push {

@@ -139,3 +139,27 @@ fn times_alone_are_set_back_after_one_full_check() {
         std::time::UNIX_EPOCH + std::time::Duration::from_secs(1)
     );
 }
+
+#[test]
+fn a_manifest_in_another_form_is_damage_to_the_full_check() {
+    let temp = tempfile::tempdir().unwrap();
+    let store = open(temp.path());
+    let built = build(&store);
+    let path = built.path().to_owned();
+    let manifest = path.join("environment.json");
+    let bytes = [fs_err::read(&manifest).unwrap(), b"\n".to_vec()].concat();
+    let hash = pyro::model::digest::StoreHash::of(&bytes);
+    writable(&path);
+    writable(&manifest);
+    fs_err::write(&manifest, &bytes).unwrap();
+    let renamed = store.layout().store().join(format!("{hash}-hello-1.0.0"));
+    fs_err::rename(&path, renamed).unwrap();
+    let old = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1);
+    let top = store.layout().path(&store.list().unwrap().paths[0]);
+    fs_err::File::open(top).unwrap().set_modified(old).unwrap();
+    assert_eq!(verdict(&store, Depth::Quick), "valid");
+    assert_eq!(
+        verdict(&store, Depth::Full),
+        "`environment.json` cannot be read"
+    );
+}

@@ -6,7 +6,7 @@ use std::path::Path;
 use pyro::model::path::EntryPath;
 use pyro::model::recipe::Recipe;
 use pyro::progress::Silent;
-use pyro::store::{Depth, Found, How, Patience, Published, Staging, Store};
+use pyro::store::{Depth, Found, How, Patience, Published, Staged, Staging, Store};
 
 pub fn open(temp: &Path) -> Store {
     Store::open(&temp.join("store"), Patience::default()).unwrap()
@@ -27,6 +27,10 @@ pub fn path(text: &str) -> EntryPath {
 }
 
 pub fn build(store: &Store) -> Published {
+    stage(store).publish(Depth::Quick, &Silent).unwrap()
+}
+
+pub fn stage(store: &Store) -> Staged<'_> {
     let mut staging = Staging::begin(store, pyro::model::recipe::Layout::Files).unwrap();
     staging
         .file(
@@ -43,11 +47,7 @@ pub fn build(store: &Store) -> Published {
         )
         .unwrap();
     staging.directory(&path("empty")).unwrap();
-    staging
-        .seal(&recipe())
-        .unwrap()
-        .publish(Depth::Quick, &Silent)
-        .unwrap()
+    staging.seal(&recipe()).unwrap()
 }
 
 #[test]
@@ -182,6 +182,18 @@ fn a_folder_with_a_name_of_ours_does_not_become_a_store() {
         "{error}"
     );
     assert!(!temp.path().join("store/layout.json").exists());
+}
+
+#[test]
+fn a_store_is_made_with_the_folders_above_it_or_says_why_not() {
+    let temp = tempfile::tempdir().unwrap();
+    let root = temp.path().join("a/b/c");
+    Store::open(&root, Patience::default()).unwrap();
+    assert!(root.join("layout.json").exists());
+    for root in ["/proc/a/b", "/dev/null/a/b"] {
+        let error = Store::open(Path::new(root), Patience::default()).unwrap_err();
+        assert!(error.to_string().starts_with("cannot make"), "{error}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
@@ -51,6 +52,33 @@ pub enum Access<'a> {
     Token(&'a TokenIssuer),
 }
 
+impl Transport {
+    /// What the `http` section of a configuration has for it; certificates go to `folder`.
+    fn settings(self, folder: &Path) -> String {
+        if self == Self::Http {
+            return String::new();
+        }
+        let authority = "req -x509 -newkey rsa:2048 -nodes -days 36500 -subj /CN=authority.tests \
+                         -keyout authority.key -out authority.pem";
+        let server = "req -newkey rsa:2048 -nodes -subj /CN=registry.tests -keyout server.key -out server.csr";
+        let signed = "x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial \
+                      -days 36500 -extfile server.ext -out server.pem";
+        fs_err::write(folder.join("server.ext"), "subjectAltName = IP:127.0.0.1\n").unwrap();
+        for words in [authority, server, signed] {
+            let mut openssl = Command::new("openssl");
+            openssl.args(words.split_whitespace()).current_dir(folder);
+            let made = openssl.output().expect("openssl is installed");
+            assert!(made.status.success(), "{words}: {made:?}");
+        }
+        let (certificate, key) = (folder.join("server.pem"), folder.join("server.key"));
+        format!(
+            ", tls: {{certificate: '{}', key: '{}'}}",
+            certificate.display(),
+            key.display()
+        )
+    }
+}
+
 impl Access<'_> {
     /// The `auth` section of its configuration; files that it needs go to `folder`.
     fn section(&self, folder: &TempDir) -> String {
@@ -80,6 +108,14 @@ impl Access<'_> {
     }
 }
 
+/// How a registry is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    Http,
+    /// With a certificate of an authority that nobody knows; see [`Registry::authority`].
+    Https,
+}
+
 /// A running registry.
 pub struct Registry {
     address: SocketAddr,
@@ -89,16 +125,22 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Starts one and waits until it listens.
+    /// Starts one that speaks plain HTTP and waits until it listens.
     pub fn start(access: &Access<'_>) -> Self {
+        Self::start_over(Transport::Http, access)
+    }
+
+    /// Starts one and waits until it listens.
+    pub fn start_over(transport: Transport, access: &Access<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("config.yml");
         let text = format!(
             "version: 0.1\n\
              log: {{level: info, accesslog: {{disabled: true}}}}\n\
              storage: {{filesystem: {{rootdirectory: '{}'}}, delete: {{enabled: true}}}}\n\
-             http: {{addr: '127.0.0.1:0', secret: tests}}\n{}",
+             http: {{addr: '127.0.0.1:0', secret: tests{}}}\n{}",
             folder.path().join("data").display(),
+            transport.settings(folder.path()),
             access.section(&folder),
         );
         fs_err::write(&config, text).unwrap();
@@ -129,6 +171,11 @@ impl Registry {
     /// Where it listens; also its name in references.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The certificate of the authority that vouches for it, with [`Transport::Https`].
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join("authority.pem")
     }
 
     /// `127.0.0.1:PORT/REPOSITORY:TAG`, or with `@` in place of `:` for a digest.

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::registry::Login;
-use super::{Ended, Sandbox, open_up};
+use super::{Ended, Pyro, Sandbox, open_up};
 
 /// A declaration of one environment, `env` 1.0.0: its other keys, then its sources, each a key and a value.
 pub fn envs_toml(keys: &str, sources: &[(&str, &str)]) -> String {
@@ -22,6 +22,8 @@ pub fn envs_toml(keys: &str, sources: &[(&str, &str)]) -> String {
 pub struct Scene {
     sandbox: Sandbox,
     store: PathBuf,
+    /// Certificates to trust; without it, those of this machine.
+    authority: Option<PathBuf>,
 }
 
 impl Scene {
@@ -29,14 +31,18 @@ impl Scene {
     pub fn new() -> Self {
         let sandbox = Sandbox::new();
         let store = sandbox.store();
-        Self { sandbox, store }
+        Self {
+            sandbox,
+            store,
+            authority: None,
+        }
     }
 
     /// An empty world that uses the store of another.
     pub fn beside(other: &Self) -> Self {
         Self {
-            sandbox: Sandbox::new(),
             store: other.store.clone(),
+            ..Self::new()
         }
     }
 
@@ -73,6 +79,11 @@ impl Scene {
             .write("../docker/config.json", &auths.to_string());
     }
 
+    /// Trusts the certificates in this file, and no others.
+    pub fn trust(&mut self, authority: &Path) {
+        self.authority = Some(authority.to_owned());
+    }
+
     /// The folder with the declaration, where pyro runs.
     pub fn project(&self) -> PathBuf {
         self.sandbox.work()
@@ -94,16 +105,24 @@ impl Scene {
         fs_err::read_to_string(self.sandbox.work().join("envs.lock")).unwrap()
     }
 
+    /// pyro in this world, not run yet.
+    fn pyro(&self, words: &[&str]) -> Pyro<'_> {
+        let pyro = self.sandbox.pyro(words).env("PYRO_STORE", &self.store);
+        let pyro = pyro.env("DOCKER_CONFIG", self.path("docker"));
+        match &self.authority {
+            Some(authority) => pyro.env("SSL_CERT_FILE", authority),
+            None => pyro,
+        }
+    }
+
     /// Runs pyro to its end.
     pub fn run(&self, words: &[&str]) -> Ended {
-        let pyro = self.sandbox.pyro(words).env("PYRO_STORE", &self.store);
-        pyro.env("DOCKER_CONFIG", self.path("docker")).run()
+        self.pyro(words).run()
     }
 
     /// pyro, started by another program such as strace (or by none), in this world.
     pub fn command(&self, runner: &[&OsStr], words: &[&str]) -> Command {
-        let pyro = self.sandbox.pyro(words).env("PYRO_STORE", &self.store);
-        let pyro = pyro.env("DOCKER_CONFIG", self.path("docker")).command;
+        let pyro = self.pyro(words).command;
         let Some((program, before)) = runner.split_first() else {
             return pyro;
         };

@@ -150,3 +150,8 @@ fn a_first_realize_survives_kill_9_as_it_makes_things() {
 fn a_first_realize_survives_kill_9_as_it_shows_them() {
     survives(Before::Nothing, SHOWING, ends_and_middle);
 }
+
+#[test]
+fn a_repair_survives_kill_9_as_it_shows_what_it_made() {
+    survives(Before::Damaged, SHOWING, ends_and_middle);
+}

@@ -213,7 +213,7 @@ fn environment(
         source: outcome.map(|outcome| outcome.source.clone()),
         source_digest: outcome.and_then(|outcome| outcome.source_digest.clone()),
         skipped: outcome.map(skipped).unwrap_or_default(),
-        size_bytes: outcome.map(|outcome| outcome.published.manifest().content_size()),
+        size_bytes: outcome.map(|outcome| outcome.published.content_size()),
         duration_ms: millis(one.took),
         artifacts: outcome
             .map(|outcome| {

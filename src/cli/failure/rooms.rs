@@ -7,6 +7,8 @@ use crate::lock::LockError;
 use crate::verb::{Error, Why};
 use crate::{fetch, gc, profile, store, unpack};
 
+const MAKE_SPACE: &str = "`pyro env prune` removes what nothing holds";
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let hint = hint(&error);
@@ -21,6 +23,9 @@ impl From<Error> for Failure {
         };
         match hint {
             Some(hint) if failure.hint.is_none() => failure.hint(hint),
+            None if failure.kind == Kind::NoSpace && failure.hint.is_none() => {
+                failure.hint(MAKE_SPACE)
+            }
             _ => failure,
         }
     }
@@ -143,7 +148,7 @@ impl From<store::Error> for Failure {
             (store::Error::Busy { .. }, _) => {
                 failure.hint("wait for the other process, or raise --lock-timeout")
             }
-            (_, Kind::NoSpace) => failure.hint("`pyro env prune` removes what nothing holds"),
+            (_, Kind::NoSpace) => failure.hint(MAKE_SPACE),
             _ => failure,
         }
     }

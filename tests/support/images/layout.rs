@@ -43,6 +43,12 @@ impl Descriptor {
     }
 }
 
+/// What the entry of an index says of an image's platform, `os/architecture`.
+pub fn for_platform(platform: &str) -> Value {
+    let (os, architecture) = platform.split_once('/').unwrap();
+    json!({"platform": {"os": os, "architecture": architecture}})
+}
+
 /// A layout that is written, or was.
 #[derive(Debug, Clone)]
 pub struct Layout {

@@ -13,7 +13,8 @@ use crate::cli::settings::Flags;
 use crate::cli::workbench::Workbench;
 use crate::model::generation::{Cause, Generation};
 use crate::model::name::ProfileName;
-use crate::profile::{Error, current, generation, history, list};
+use crate::profile::{Error, current, current_number, generation, history, list};
+use crate::progress::Silent;
 use crate::store::Store;
 
 impl ProfileListArgs {
@@ -26,7 +27,7 @@ impl ProfileListArgs {
         let settings = session.settings(Flags::default())?;
         let mut profiles = Vec::new();
         if let Some(bench) = Workbench::open_if_there(session, &settings, "profile")? {
-            for summary in list(bench.store())? {
+            for summary in list(bench.store(), bench.observer())? {
                 let path = bench
                     .store()
                     .layout()
@@ -77,8 +78,8 @@ impl ProfileHistoryArgs {
     pub fn run(self, session: &Session) -> Result<Outcome, Failure> {
         let (settings, name) = self.which.resolve(session)?;
         let bench = Workbench::open(session, &settings, "profile")?;
-        let live = current(bench.store(), &name)?.map(|live| live.number);
-        let mut generations = history(bench.store(), &name)?;
+        let live = current_number(bench.store(), &name)?;
+        let mut generations = history(bench.store(), &name, bench.observer())?;
         generations.reverse();
         let document = json::ProfileHistory {
             profile: name.to_string(),
@@ -167,7 +168,7 @@ fn sides(
     if let Some((from, to)) = named {
         return Ok((generation(store, name, from)?, generation(store, name, to)?));
     }
-    history(store, name)?;
+    history(store, name, &Silent)?;
     let none = || Error::NoEarlier {
         profile: name.to_string(),
     };
