@@ -82,8 +82,8 @@ fn two_runs_keep_what_each_other_learned() {
         &[("a", &[remote.as_str()]), ("b", &["local = \"b\""])],
     );
 
-    let mut slow = sandbox.pyro(["realize", "-q", "envs.toml", "a"]).command;
-    let mut slow = slow.stdout(Stdio::null()).spawn().unwrap();
+    let slow = sandbox.pyro(["realize", "-q", "envs.toml", "a"]);
+    let mut slow = slow.stdout(Stdio::null()).command.spawn().unwrap();
     was_asked.recv().unwrap();
     run(&sandbox, &["realize", "envs.toml", "b"]).code(0);
     let of_b = lock_text(&sandbox).unwrap();
