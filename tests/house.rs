@@ -9,13 +9,11 @@ mod findings;
 #[cfg(test)]
 mod realize;
 #[cfg(test)]
-#[expect(dead_code, reason = "every test binary uses a part of it")]
 mod support;
 
 #[cfg(test)]
 #[path = "support/inside.rs"]
 mod inside;
-#[cfg(test)]
 #[cfg(test)]
 #[path = "house/lock_merge.rs"]
 mod lock_merge;
