@@ -174,8 +174,8 @@ fn only_links_into_profiles_are_replaced() {
     };
     assert!(accepted("/other/store/profiles/p/generations/7"));
     for target in [
-        "/home/me/generations/7",
-        "/home/me/family/generations/mine",
+        "/srv/me/generations/7",
+        "/srv/me/family/generations/mine",
         "/other/store/profiles/p/generations/current",
         "/other/store/profiles/No Name/generations/7",
         "profiles/p/generations/7",

@@ -70,6 +70,10 @@ impl From<&Failure> for ErrorDocument {
                 other.message
             )
         });
+        let of_mistake = match &failure.subject {
+            Subject::Mistakes(mistakes) => mistakes.first().hint().map(str::to_owned),
+            _ => None,
+        };
         Self {
             error: ErrorObject {
                 kind: failure.kind.as_str().to_owned(),
@@ -81,7 +85,7 @@ impl From<&Failure> for ErrorDocument {
                     .chain(others)
                     .chain(more)
                     .collect(),
-                hint: failure.hint.clone(),
+                hint: failure.hint.clone().or(of_mistake),
                 exit_code: failure.exit_code(),
                 file: failure
                     .subject

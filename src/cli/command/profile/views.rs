@@ -102,7 +102,7 @@ impl ProfileHistoryArgs {
                 let links: Vec<&str> = one.environments.keys().map(String::as_str).collect();
                 [
                     number,
-                    one.created.clone(),
+                    seconds(&one.created),
                     cause,
                     escaped(&links.join(" ")).to_string(),
                 ]
@@ -231,4 +231,12 @@ fn text(document: &json::ProfileDiff) -> String {
         "{} {} -> {}\n{body}",
         document.profile, document.from, document.to
     )
+}
+
+/// A time for people, without its fraction of a second.
+fn seconds(time: &str) -> String {
+    match time.split_once('.') {
+        Some((seconds, _fraction)) => format!("{seconds}Z"),
+        None => time.to_owned(),
+    }
 }
