@@ -19,7 +19,7 @@ use crate::store::Store;
 /// use pyro::profile::Held;
 /// let name = format!("{}-hello-1.0.0", "0".repeat(64)).parse()?;
 /// assert!(!Held::default().contains(&name));
-/// # Ok::<(), pyro::model::name::NameError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Default)]
 pub struct Held {
