@@ -38,7 +38,7 @@ mod staging;
 mod stale;
 mod trash;
 
-pub use check::{Damage, Depth, Fault, Verdict};
+pub use check::{Damage, Depth, Fault, FullCheck, Verdict};
 pub use error::Error;
 pub use layout::Layout;
 pub use lease::Lease;

@@ -58,6 +58,7 @@ pub fn entries() -> Vec<Entry> {
         file::<ManifestFile<'static>>("manifest"),
         file::<Realisation>("realisation"),
         file::<Generation>("generation"),
+        file::<crate::store::FullCheck>("full-check"),
         file::<OutLinkRoot>("root"),
         file::<ConfigFile>("config"),
     ];

@@ -6,23 +6,30 @@
 //!
 //! A path of which only the times are off (a copied store) gets one full check and its times back.
 
-use std::collections::HashSet;
-use std::io::Read;
+mod findings;
+mod full;
+mod opening;
+mod quick;
+mod remembered;
+
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
+pub use remembered::FullCheck;
+
+use self::full::full;
+use self::opening::Opened;
+use self::quick::quick;
 use super::Store;
-use super::error::{Doing, Error};
-use super::file_writer::{self, CHUNK, SEALED_TIME};
-use super::folders::{Folders, open_folder};
+use super::error::Error;
+use super::file_writer::SEALED_TIME;
+use super::folders::Folders;
 use super::lease::Lease;
 use super::lock_file::LockFile;
-use crate::model::digest::{FileHash, StoreHash};
-use crate::model::escape::Escaped;
-use crate::model::manifest::{Entry, EntryKind, MANIFEST_NAME, Manifest};
-use crate::model::path::EntryPath;
+use crate::model::digest::RecordHash;
+use crate::model::manifest::{Entry, MANIFEST_NAME, Manifest};
 use crate::model::store_path::StorePathName;
 use crate::progress::{Event, Observer};
 
@@ -100,24 +107,6 @@ pub enum Verdict {
     Damaged(Damage),
 }
 
-/// What the walk of a quick check gathers.
-#[derive(Default)]
-struct Findings {
-    damage: Damage,
-    times_off: bool,
-}
-
-impl Findings {
-    fn fault(&mut self, entry: impl std::fmt::Display, what: &'static str) {
-        if self.damage.faults.len() < FAULTS_MAX {
-            self.damage.faults.push(Fault {
-                entry: entry.to_string(),
-                what,
-            });
-        }
-    }
-}
-
 impl Store {
     /// Checks the path `name`, which the caller has leased.
     ///
@@ -141,8 +130,20 @@ impl Store {
             Inspection::Missing => Ok(Verdict::Missing),
             Inspection::Damaged(damage) => Ok(Verdict::Damaged(damage)),
             Inspection::Valid(valid) => {
-                if valid.times_off {
-                    self.set_times_back(name, &valid, observer)?;
+                let times_set = valid.times_off && self.set_times_back(name, &valid, observer)?;
+                if let Some(seen) = valid.unremembered {
+                    // Setting times changes what an lstat shows; the next look sees the sealed time anyway.
+                    if !times_set {
+                        self.remember_check(name, seen)?;
+                    }
+                    if valid.times_off && !times_set {
+                        let path = self.layout().path(name);
+                        let text = format!(
+                            "{} was copied without its times, which may not be set: checked in full once, remembered",
+                            path.display()
+                        );
+                        observer.event(Event::Note { text: &text });
+                    }
                 }
                 Ok(Verdict::Valid(valid.manifest))
             }
@@ -156,103 +157,44 @@ impl Store {
             Opened::Missing => return Ok(Inspection::Missing),
             Opened::Damaged(damage) => return Ok(Inspection::Damaged(damage)),
         };
-        let findings = quick(&top, &manifest)?;
-        if !findings.damage.faults.is_empty() {
-            return Ok(Inspection::Damaged(findings.damage));
+        let looked = quick(&top, &manifest)?;
+        let (mut findings, seen) = (looked.findings, looked.seen);
+        // Off times and another account's hand ask for one full check, which is remembered.
+        let doubtful = looked.times_off || looked.owner != self.uid();
+        let remembered = doubtful && findings.is_empty() && self.was_checked(name, seen)?;
+        let check_all = depth == Depth::Full || (doubtful && !remembered && findings.is_empty());
+        if check_all {
+            full(&top, &manifest, name.hash(), &mut findings)?;
         }
-        if findings.times_off || depth == Depth::Full {
-            let damage = full(&top, &manifest, name.hash())?;
-            if !damage.faults.is_empty() {
-                return Ok(Inspection::Damaged(damage));
-            }
+        if !findings.is_empty() {
+            return Ok(Inspection::Damaged(findings.damage()));
         }
         Ok(Inspection::Valid(Valid {
             top,
             manifest,
-            times_off: findings.times_off,
+            times_off: looked.times_off && !remembered,
+            unremembered: (doubtful && !remembered).then_some(seen),
         }))
     }
 
-    /// Opens a path and reads its manifest.
-    fn read_manifest(&self, name: &StorePathName) -> Result<Opened, Error> {
-        let path = self.layout().path(name);
-        let top = match open_folder(self.folder().as_fd(), name.as_str().as_bytes()) {
-            Ok(top) => top,
-            Err(Errno::NOENT) => return Ok(Opened::Missing),
-            Err(Errno::NOTDIR | Errno::LOOP) => {
-                return Ok(Opened::Damaged(Damage::one("", "is not a folder")));
-            }
-            Err(Errno::ACCESS) if self.owns(name) => {
-                return Ok(Opened::Damaged(Damage::one("", "cannot be opened")));
-            }
-            Err(error) => return Err(Error::io("open", &path, error)),
-        };
-        let broken = |what| Ok(Opened::Damaged(Damage::one(MANIFEST_NAME, what)));
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&top, MANIFEST_NAME, flags, Mode::empty()) {
-            Ok(fd) => fd,
-            Err(Errno::NOENT) => return broken("is missing"),
-            Err(Errno::LOOP) => return broken("is a link"),
-            // Another account's path that we may not read says nothing about itself.
-            Err(error) if is_shortage(error) || (error == Errno::ACCESS && !self.owns(name)) => {
-                return Err(Error::io("open", path.join(MANIFEST_NAME), error));
-            }
-            Err(_unreadable) => return broken("cannot be opened"),
-        };
-        let meta = rustix::fs::fstat(&file).doing("look at", path.join(MANIFEST_NAME))?;
-        if FileType::from_raw_mode(meta.st_mode) != FileType::RegularFile {
-            return broken("is no ordinary file");
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(meta.st_size).unwrap_or(0).min(1 << 24));
-        let file = fs_err::File::from_parts(file.into(), path.join(MANIFEST_NAME));
-        match file
-            .take(MANIFEST_MAX)
-            .read_to_end(&mut bytes)
-            .doing("read", path.join(MANIFEST_NAME))
-        {
-            Err(error) if !is_damage(&error) => return Err(error),
-            Err(_unreadable) => return broken("cannot be read"),
-            Ok(_size) => {}
-        }
-        let hash = StoreHash::of(&bytes);
-        if hash != name.hash() {
-            return broken("does not hash to the name of the path");
-        }
-        match Manifest::parse_any_form(&bytes) {
-            Ok(manifest)
-                if StorePathName::new(hash, manifest.name(), manifest.version()) == *name =>
-            {
-                Ok(Opened::Manifest(top, manifest))
-            }
-            Ok(_) => broken("has another name or version than the path"),
-            Err(_unreadable) => broken("cannot be read"),
-        }
-    }
-
-    /// Whether this account owns the folder of `name`: what it may not open there, somebody has damaged.
-    fn owns(&self, name: &StorePathName) -> bool {
-        rustix::fs::statat(self.folder(), name.as_str(), AtFlags::SYMLINK_NOFOLLOW)
-            .is_ok_and(|meta| meta.st_uid == self.uid())
-    }
-
-    /// Gives a path its times back after a full check, so that the next quick check is quick.
+    /// Gives a path its times back after a full check, so that the next quick check is quick; tells whether it could.
     fn set_times_back(
         &self,
         name: &StorePathName,
         valid: &Valid,
         observer: &dyn Observer,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let path = self.layout().path(name);
         let lock_path = self.layout().publish_lock(name.hash());
         let lock =
             match LockFile::exclusive(&lock_path, self.file_mode(), self.patience(), observer) {
                 Ok(lock) => lock,
-                Err(Error::Io { source, .. }) if is_refusal(&source) => return Ok(()),
+                Err(Error::Io { source, .. }) if is_refusal(&source) => return Ok(false),
                 Err(error) => return Err(error),
             };
         match valid.write_times() {
             Ok(()) => {}
-            Err(Errno::PERM | Errno::ACCESS | Errno::ROFS) => return Ok(()),
+            Err(Errno::PERM | Errno::ACCESS | Errno::ROFS) => return Ok(false),
             Err(error) => return Err(Error::io("set the times of", &path, error)),
         }
         drop(lock);
@@ -261,7 +203,7 @@ impl Store {
             path.display()
         );
         observer.event(Event::Note { text: &text });
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -288,13 +230,6 @@ fn is_damage(error: &Error) -> bool {
     }
 }
 
-/// What reading a path's manifest gave.
-enum Opened {
-    Manifest(OwnedFd, Manifest),
-    Missing,
-    Damaged(Damage),
-}
-
 /// What a check found, before anything was put right.
 pub(super) enum Inspection {
     Valid(Valid),
@@ -308,6 +243,8 @@ pub(super) struct Valid {
     pub(super) manifest: Manifest,
     /// The times differ, so the full check was made.
     pub(super) times_off: bool,
+    /// What the full check was made of, where it is worth remembering.
+    unremembered: Option<RecordHash>,
 }
 
 impl Valid {
@@ -331,179 +268,6 @@ impl Valid {
         )?;
         rustix::fs::futimens(&self.top, &SEALED_TIME)
     }
-}
-
-/// One `lstat` an entry.
-fn quick(top: &OwnedFd, manifest: &Manifest) -> Result<Findings, Error> {
-    let mut findings = Findings::default();
-    let meta = rustix::fs::fstat(top).doing("look at", "a store path")?;
-    findings.times_off |= !is_sealed_time(&meta);
-    let mut folders = Folders::new(top.try_clone().doing("open", "a store path")?);
-    for Entry { path, kind } in manifest.entries() {
-        let found = folders.parent_of(path).and_then(|parent| {
-            let meta = rustix::fs::statat(parent.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW)?;
-            let target = match kind {
-                EntryKind::Symlink { .. }
-                    if FileType::from_raw_mode(meta.st_mode) == FileType::Symlink =>
-                {
-                    Some(rustix::fs::readlinkat(
-                        parent.as_fd(),
-                        path.name(),
-                        Vec::new(),
-                    )?)
-                }
-                _ => None,
-            };
-            Ok((meta, target))
-        });
-        let (meta, target) = match found {
-            Ok(found) => found,
-            Err(Errno::NOENT) => {
-                findings.fault(path, "is missing");
-                continue;
-            }
-            Err(Errno::NOTDIR | Errno::LOOP) => {
-                findings.fault(path, "does not stand in a folder");
-                continue;
-            }
-            Err(error) if is_shortage(error) => {
-                return Err(Error::io("look at", path.as_os_str(), error));
-            }
-            Err(_unreadable) => {
-                findings.fault(path, "cannot be opened");
-                continue;
-            }
-        };
-        let target = target.as_ref().map(std::ffi::CString::as_bytes);
-        if let Some(what) = difference(kind, &meta, target) {
-            findings.fault(path, what);
-        }
-        findings.times_off |= !is_sealed_time(&meta);
-    }
-    Ok(findings)
-}
-
-fn is_sealed_time(meta: &Stat) -> bool {
-    meta.st_mtime == 1 && meta.st_mtime_nsec == 0
-}
-
-fn difference(kind: &EntryKind, meta: &Stat, found_target: Option<&[u8]>) -> Option<&'static str> {
-    let found = FileType::from_raw_mode(meta.st_mode);
-    match kind {
-        EntryKind::Directory => (found != FileType::Directory).then_some("is not a folder"),
-        EntryKind::File {
-            size, executable, ..
-        } => {
-            if found != FileType::RegularFile {
-                Some("is not an ordinary file")
-            } else if meta.st_size.cast_unsigned() != *size {
-                Some("has the wrong size")
-            } else if (meta.st_mode & 0o100 != 0) != *executable {
-                Some("has the wrong exec bit")
-            } else {
-                None
-            }
-        }
-        EntryKind::Symlink { target } => {
-            if found != FileType::Symlink {
-                Some("is not a symlink")
-            } else if found_target != Some(target.as_bytes()) {
-                Some("points elsewhere")
-            } else {
-                None
-            }
-        }
-    }
-}
-
-/// Reads and hashes every file, lists every folder, and holds the manifest against its own canonical form.
-fn full(top: &OwnedFd, manifest: &Manifest, hash: StoreHash) -> Result<Damage, Error> {
-    let mut findings = Findings::default();
-    if StoreHash::of(&manifest.to_bytes()) != hash {
-        findings.fault(MANIFEST_NAME, "cannot be read");
-    }
-    let mut folders = Folders::new(top.try_clone().doing("open", "a store path")?);
-    let mut buffer = vec![0; CHUNK];
-    for Entry { path, kind } in manifest.entries() {
-        let EntryKind::File { size, blake3, .. } = kind else {
-            continue;
-        };
-        match hash_file(&mut folders, path, &mut buffer) {
-            Ok((found_size, hash)) if found_size == *size && hash == *blake3 => {}
-            Ok(_) => findings.fault(path, "has the wrong content"),
-            Err(error) if is_damage(&error) => findings.fault(path, "cannot be read"),
-            Err(error) => return Err(error),
-        }
-    }
-    list_all(&mut folders, manifest, &mut findings)?;
-    Ok(findings.damage)
-}
-
-/// Lists every folder for what is not in the manifest.
-fn list_all(
-    folders: &mut Folders,
-    manifest: &Manifest,
-    findings: &mut Findings,
-) -> Result<(), Error> {
-    let known: HashSet<&[u8]> = manifest
-        .entries()
-        .iter()
-        .map(|entry| entry.path.as_bytes())
-        .collect();
-    let all = manifest
-        .entries()
-        .iter()
-        .filter(|entry| entry.kind == EntryKind::Directory);
-    for folder in all.map(|entry| entry.path.as_bytes()).chain([&b""[..]]) {
-        match list_one(folders, folder, &known, findings) {
-            Ok(()) => {}
-            Err(error) if is_shortage(error) => {
-                return Err(Error::io("list", Escaped(folder).to_string(), error));
-            }
-            Err(_unreadable) => findings.fault(Escaped(folder), "cannot be read"),
-        }
-    }
-    Ok(())
-}
-
-fn list_one(
-    folders: &mut Folders,
-    folder: &[u8],
-    known: &HashSet<&[u8]>,
-    findings: &mut Findings,
-) -> rustix::io::Result<()> {
-    let fd = folders.folder(folder)?;
-    for entry in Dir::read_from(fd.as_fd())? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name == b"." || name == b".." || (folder.is_empty() && name == MANIFEST_NAME.as_bytes())
-        {
-            continue;
-        }
-        let whole = if folder.is_empty() {
-            name.to_vec()
-        } else {
-            [folder, b"/", name].concat()
-        };
-        if !known.contains(whole.as_slice()) {
-            findings.fault(Escaped(&whole), "does not belong there");
-        }
-    }
-    Ok(())
-}
-
-fn hash_file(
-    folders: &mut Folders,
-    path: &EntryPath,
-    buffer: &mut [u8],
-) -> Result<(u64, FileHash), Error> {
-    let parent = folders
-        .parent_of(path)
-        .doing("open the folder of", path.as_os_str())?;
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(parent.as_fd(), path.name(), flags, Mode::empty())
-        .doing("open", path.as_os_str())?;
-    file_writer::hash(path, &fd, buffer)
 }
 
 #[cfg(test)]

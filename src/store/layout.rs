@@ -106,6 +106,11 @@ impl Layout {
         self.realisations(uid).join(format!("{input}.json"))
     }
 
+    /// The record of a full check that one account has made.
+    pub(super) fn full_check(&self, uid: u32, hash: StoreHash) -> PathBuf {
+        self.realisations(uid).join(format!("checked-{hash}.json"))
+    }
+
     /// The folder of all profiles.
     #[must_use]
     pub fn profiles(&self) -> PathBuf {

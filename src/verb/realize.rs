@@ -25,7 +25,7 @@ use crate::model::generation::{Cause, Generation, link_name};
 use crate::model::name::{EnvName, ProfileName};
 use crate::model::platform::Platform;
 use crate::model::store_path::StorePathName;
-use crate::profile::{Change, Committed, Locked, OutLink};
+use crate::profile::{self, Change, Committed, Locked, OutLink};
 use crate::progress::Phase;
 
 /// Which profile shows the result.
@@ -333,6 +333,12 @@ fn show(
 ) -> Result<Committed, Error> {
     let mut locked = Locked::wait(cx.store, &realized.profile, cx.observer)?;
     let live = locked.current()?;
+    if live.is_none() && profile::current_number(cx.store, &realized.profile)?.is_some() {
+        cx.note(&format!(
+            "the record of the generation that profile {} shows cannot be read: its other links are not kept",
+            realized.profile
+        ));
+    }
     let declaration = project.file().map(|file| file.display().to_string());
     if let (Some(live), Target::Profile(_) | Target::Own) = (&live, &request.target)
         && live.declaration.is_some()

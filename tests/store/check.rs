@@ -163,3 +163,16 @@ fn a_manifest_in_another_form_is_damage_to_the_full_check() {
         "`environment.json` cannot be read"
     );
 }
+
+#[test]
+fn the_full_check_goes_on_behind_what_the_quick_one_found() {
+    let both = |path: &Path| {
+        fs_err::remove_file(path.join("bin/run")).unwrap();
+        writable(&path.join("data"));
+        fs_err::write(path.join("data"), "SOME DATA").unwrap();
+        fs_err::write(path.join("extra"), "").unwrap();
+    };
+    let (quick, full) = after(both);
+    assert_eq!(quick, "`bin/run` is missing");
+    assert_eq!(full, "`bin/run` is missing (and 2 more)");
+}

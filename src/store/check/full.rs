@@ -1,0 +1,109 @@
+//! The full check: every byte read and hashed, every folder listed.
+
+use std::collections::HashSet;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{Dir, Mode, OFlags};
+
+use super::findings::Findings;
+use super::{is_damage, is_shortage};
+use crate::model::digest::{FileHash, StoreHash};
+use crate::model::escape::Escaped;
+use crate::model::manifest::{Entry, EntryKind, MANIFEST_NAME, Manifest};
+use crate::model::path::EntryPath;
+use crate::store::error::{Doing, Error};
+use crate::store::file_writer::{self, CHUNK};
+use crate::store::folders::Folders;
+
+/// Reads and hashes every file, lists every folder, and holds the manifest against its own canonical form.
+pub(super) fn full(
+    top: &OwnedFd,
+    manifest: &Manifest,
+    hash: StoreHash,
+    findings: &mut Findings,
+) -> Result<(), Error> {
+    if StoreHash::of(&manifest.to_bytes()) != hash {
+        findings.fault(MANIFEST_NAME, "cannot be read");
+    }
+    let mut folders = Folders::new(top.try_clone().doing("open", "a store path")?);
+    let mut buffer = vec![0; CHUNK];
+    for Entry { path, kind } in manifest.entries() {
+        let EntryKind::File { size, blake3, .. } = kind else {
+            continue;
+        };
+        match hash_file(&mut folders, path, &mut buffer) {
+            Ok((found_size, hash)) if found_size == *size && hash == *blake3 => {}
+            Ok(_) => findings.fault(path, "has the wrong content"),
+            Err(error) if is_damage(&error) => findings.fault(path, "cannot be read"),
+            Err(error) => return Err(error),
+        }
+    }
+    list_all(&mut folders, manifest, findings)
+}
+
+/// Lists every folder for what is not in the manifest.
+fn list_all(
+    folders: &mut Folders,
+    manifest: &Manifest,
+    findings: &mut Findings,
+) -> Result<(), Error> {
+    let known: HashSet<&[u8]> = manifest
+        .entries()
+        .iter()
+        .map(|entry| entry.path.as_bytes())
+        .collect();
+    let all = manifest
+        .entries()
+        .iter()
+        .filter(|entry| entry.kind == EntryKind::Directory);
+    for folder in all.map(|entry| entry.path.as_bytes()).chain([&b""[..]]) {
+        match list_one(folders, folder, &known, findings) {
+            Ok(()) => {}
+            Err(error) if is_shortage(error) => {
+                return Err(Error::io("list", Escaped(folder).to_string(), error));
+            }
+            Err(_unreadable) => findings.fault(Escaped(folder), "cannot be read"),
+        }
+    }
+    Ok(())
+}
+
+fn list_one(
+    folders: &mut Folders,
+    folder: &[u8],
+    known: &HashSet<&[u8]>,
+    findings: &mut Findings,
+) -> rustix::io::Result<()> {
+    let fd = folders.folder(folder)?;
+    for entry in Dir::read_from(fd.as_fd())? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name == b"." || name == b".." || (folder.is_empty() && name == MANIFEST_NAME.as_bytes())
+        {
+            continue;
+        }
+        let whole = if folder.is_empty() {
+            name.to_vec()
+        } else {
+            [folder, b"/", name].concat()
+        };
+        if !known.contains(whole.as_slice()) {
+            findings.fault(Escaped(&whole), "does not belong there");
+        }
+    }
+    Ok(())
+}
+
+fn hash_file(
+    folders: &mut Folders,
+    path: &EntryPath,
+    buffer: &mut [u8],
+) -> Result<(u64, FileHash), Error> {
+    let parent = folders
+        .parent_of(path)
+        .doing("open the folder of", path.as_os_str())?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(parent.as_fd(), path.name(), flags, Mode::empty())
+        .doing("open", path.as_os_str())?;
+    file_writer::hash(path, &fd, buffer)
+}
