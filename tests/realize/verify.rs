@@ -136,6 +136,7 @@ fn every_kind_of_damage_is_told() {
           gone is missing
           linked is not an ordinary file
           ran has the wrong exec bit
+          extra does not belong there
         0 valid, 1 damaged, checked in [TIME]
         ----- stderr
         note: `pyro realize` or `pyro verify --repair` replaces what is damaged
