@@ -3,7 +3,7 @@
 //! 1. Dead staging trees and trash are deleted, so that there is room for the rest on a full disk.
 //! 2. Out-links that are gone take their record, and a profile of their own, with them; what killed writers left in
 //!    profiles goes.
-//! 3. In batches of at most [`BATCH`] paths: exclusive leases without waiting; then the generations are listed again and new ones read,
+//! 3. In batches of at most 64 paths: exclusive leases without waiting; then the generations are listed again and new ones read,
 //!    since one may have come between the first look and the lease; what is still unheld is renamed to trash and
 //!    its lease let go. A realization that comes later finds the path missing and builds it again.
 //! 4. Trash and dead staging trees are deleted again, outside any lease, in parallel.

@@ -1,7 +1,7 @@
 //! The verbs: each joins the rooms below into one thing that a user asks for. They emit events and print nothing.
 //!
-//! Plan, then act: [`realize`] first looks at every environment without touching a source ([`look`]), so that a run
-//! with nothing to do opens no connection and reads no content; what is left is brought in by [`bring`], several
+//! Plan, then act: [`realize`] first looks at every environment without touching a source (`look`), so that a run
+//! with nothing to do opens no connection and reads no content; what is left is brought in by `bring`, several
 //! environments at a time; only when all are valid does the profile move.
 
 mod bring;
