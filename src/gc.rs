@@ -39,3 +39,15 @@ pub enum Error {
         source: std::io::Error,
     },
 }
+
+impl Error {
+    /// Whether the operating system did not allow it to this account.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_refusal(),
+            Self::Profile(error) => error.is_refusal(),
+            Self::Io { source, .. } => source.kind() == std::io::ErrorKind::PermissionDenied,
+        }
+    }
+}

@@ -16,6 +16,7 @@ mod held;
 mod locked;
 mod out_link;
 mod read;
+mod sticky;
 
 pub use error::Error;
 pub use held::Held;

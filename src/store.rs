@@ -37,6 +37,7 @@ mod seal;
 mod staging;
 mod stale;
 mod trash;
+mod with_mode;
 
 pub use check::{Damage, Depth, Fault, FullCheck, Verdict};
 pub use error::Error;

@@ -4,10 +4,12 @@
 //! the link that exists is the recorded one, on the device of the link's own folder: a volume that is not mounted
 //! keeps its roots.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use super::sweep::with_cause;
 use crate::model::digest::FileHash;
 use crate::model::name::ProfileName;
 use crate::model::root::OutLinkRoot;
@@ -33,8 +35,8 @@ enum Shown {
     Generation(PathBuf),
     /// Nothing of ours, and its folder is there to say so.
     Nothing,
-    /// Not to be told: a folder above is not the recorded one.
-    Unknown,
+    /// Not to be told, for this reason.
+    Unknown(&'static str),
 }
 
 /// Removes the records of links that are gone, and their own profiles' generations that no link shows.
@@ -58,7 +60,14 @@ pub(super) fn expire(store: &Store, observer: &dyn Observer) -> Result<(), Error
         }
         // A record that cannot be read stops the collection: what it holds is not known.
         if let Some(root) = read_record::<OutLinkRoot>(&path)? {
-            expire_one(store, &path, &root, observer)?;
+            match expire_one(store, &path, &root, observer) {
+                // What this account may not remove stays and holds what it held.
+                Err(error) if error.is_refusal() => {
+                    let text = format!("kept the root {}: {}", root.link, with_cause(&error));
+                    observer.event(Event::Note { text: &text });
+                }
+                expired => expired?,
+            }
         }
     }
     Ok(())
@@ -84,11 +93,8 @@ fn expire_one(
         return Ok(());
     }
     match (shown(store, root, &name), locked) {
-        (Shown::Unknown, _) => {
-            let text = format!(
-                "kept the root {}: the folder above it is not the one it was made in",
-                root.link
-            );
+        (Shown::Unknown(why), _) => {
+            let text = format!("kept the root {}: {why}", root.link);
             observer.event(Event::Note { text: &text });
             Ok(())
         }
@@ -116,25 +122,41 @@ fn shown(store: &Store, root: &OutLinkRoot, name: &ProfileName) -> Shown {
     let link = Path::new(&root.link);
     // Between the new record and the new link the link still shows the profile of its own.
     let own = ProfileName::of_out_link(&FileHash::of(root.link.as_bytes()));
-    if let Ok(target) = fs_err::read_link(link)
-        && [name, &own]
-            .iter()
-            .any(|name| target.starts_with(store.layout().profile(name)))
-    {
-        return Shown::Generation(target);
-    }
-    let nearest = root.folders.iter().find_map(|folder| {
-        fs_err::metadata(&folder.path)
-            .ok()
-            .map(|meta| (folder, meta))
-    });
-    match (nearest, root.folders.first()) {
-        (Some((recorded, meta)), Some(own))
-            if (meta.dev(), meta.ino()) == (recorded.device, recorded.inode)
-                && meta.dev() == own.device =>
+    match fs_err::read_link(link) {
+        Ok(target)
+            if [name, &own]
+                .iter()
+                .any(|name| target.starts_with(store.layout().profile(name))) =>
         {
-            Shown::Nothing
+            return Shown::Generation(target);
         }
-        _ => Shown::Unknown,
+        // A link elsewhere, or something that is no link.
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::InvalidInput || is_absent(&error) => {}
+        Err(_hidden) => return Shown::Unknown(HIDDEN),
     }
+    for recorded in &root.folders {
+        match fs_err::metadata(&recorded.path) {
+            Ok(meta)
+                if (meta.dev(), meta.ino()) == (recorded.device, recorded.inode)
+                    && root
+                        .folders
+                        .first()
+                        .is_some_and(|own| own.device == meta.dev()) =>
+            {
+                return Shown::Nothing;
+            }
+            Ok(_) => break,
+            Err(error) if is_absent(&error) => {}
+            Err(_hidden) => return Shown::Unknown(HIDDEN),
+        }
+    }
+    Shown::Unknown("the folder above it is not the one it was made in")
+}
+
+/// Another account's folder, say: that this one may not look does not mean that nothing is there.
+const HIDDEN: &str = "this account may not look there";
+
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }

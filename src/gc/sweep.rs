@@ -162,7 +162,7 @@ fn delete_trash(store: &Store, swept: &mut Swept) -> Result<(), Error> {
 }
 
 /// What the store said, and why.
-fn with_cause(error: &dyn std::error::Error) -> String {
+pub(super) fn with_cause(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),

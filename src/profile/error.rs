@@ -86,6 +86,16 @@ fn known_text(known: &[String]) -> String {
 }
 
 impl Error {
+    /// Whether the operating system did not allow it to this account.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
+            Self::Store(error) => error.is_refusal(),
+            _ => false,
+        }
+    }
+
     pub(super) fn io(
         doing: &'static str,
         path: impl AsRef<Path>,

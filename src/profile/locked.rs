@@ -13,6 +13,7 @@ use super::out_link::OutLink;
 use super::read::{
     current, current_number, folder_of, generation, generations, is_unreadable, links, require,
 };
+use super::sticky;
 use crate::model::generation::{Cause, Generation};
 use crate::model::name::ProfileName;
 use crate::model::store_path::StorePathName;
@@ -190,6 +191,7 @@ impl<'s> Locked<'s> {
     }
 
     fn make(&self, change: &Change, previous: Option<u64>) -> Result<Committed, Error> {
+        sticky::require_replaceable(&self.folder().join("current"))?;
         let number = generations(self.store, &self.name)?
             .last()
             .map_or(1, |last| last + 1);
@@ -342,6 +344,7 @@ impl<'s> Locked<'s> {
         for (folder, prefix) in [
             (self.folder().join("generations"), ".g-"),
             (self.folder(), ".current-"),
+            (self.folder(), ".new-"),
         ] {
             let names = match fs_err::read_dir(&folder) {
                 Ok(names) => names,
@@ -359,10 +362,13 @@ impl<'s> Locked<'s> {
                     continue;
                 }
                 let is_folder = fs_err::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir());
-                let removed = if is_folder {
-                    fs_err::remove_dir_all(&path)
-                } else {
+                // An empty one of another account goes too, even where nobody else may look into it.
+                let removed = if !is_folder {
                     fs_err::remove_file(&path)
+                } else if fs_err::remove_dir(&path).is_ok() {
+                    Ok(())
+                } else {
+                    fs_err::remove_dir_all(&path)
                 };
                 removed.map_err(|source| Error::io("remove", &path, source))?;
             }
@@ -386,6 +392,7 @@ impl<'s> Locked<'s> {
         remove(current.clone(), fs_err::remove_file(&current))?;
         sync_folder(&folder)?;
         let generations = folder.join("generations");
+        self.remove_leftovers()?;
         remove(generations.clone(), fs_err::remove_dir_all(&generations))?;
         self.lock.unlink()?;
         // Another process may be making the profile anew: then the folder is not empty, and its.

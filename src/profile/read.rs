@@ -188,6 +188,10 @@ pub(super) fn links(folder: &Path) -> Result<BTreeMap<String, StorePathName>, Er
         Ok(entries) => entries,
         // Dropped by somebody since it was listed.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(links),
+        // Its mode comes before its first link: one that another account began has none yet.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied && is_begun(folder) => {
+            return Ok(links);
+        }
         Err(error) => return Err(Error::io("list", folder, error)),
     };
     for entry in entries {
@@ -206,12 +210,20 @@ pub(super) fn links(folder: &Path) -> Result<BTreeMap<String, StorePathName>, Er
     Ok(links)
 }
 
+/// Whether a generation's folder still has the dot name that it is made under.
+fn is_begun(folder: &Path) -> bool {
+    let name = folder.file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+/// The folders of all profiles; one under a dot name is being made, perhaps by an account that lets nobody look yet.
 pub(super) fn list_names(store: &Store) -> Result<Vec<PathBuf>, Error> {
     let folder = store.layout().profiles();
     let mut all = Vec::new();
     for entry in fs_err::read_dir(&folder).map_err(|source| Error::io("list", &folder, source))? {
         let entry = entry.map_err(|source| Error::io("list", &folder, source))?;
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        let is_named = !entry.file_name().as_encoded_bytes().starts_with(b".");
+        if is_named && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             all.push(entry.path());
         }
     }

@@ -1,5 +1,6 @@
 //! Deleting a whole store.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
@@ -7,7 +8,7 @@ use rustix::io::Errno;
 use std::os::fd::AsFd;
 
 use super::Store;
-use super::error::{Doing, Error};
+use super::error::{Doing, Error, refused};
 use super::fast_remove;
 use super::layout::OWN_NAMES;
 use super::lock_file::LockFile;
@@ -23,9 +24,10 @@ impl Store {
     /// by itself. The marker goes last, so that a deletion that was cut off can be begun again.
     ///
     /// # Errors
-    /// When somebody uses the store, or the system refuses.
+    /// When somebody uses the store, something in it is another account's, or the system refuses.
     pub fn delete(&self) -> Result<Vec<PathBuf>, Error> {
         let root = self.layout().root();
+        self.require_own()?;
         self.require_unlocked(&self.layout().leases())?;
         let away = root.join(format!("{AWAY}{}", random_id()?));
         match rustix::fs::rename(self.layout().leases(), &away) {
@@ -54,9 +56,40 @@ impl Store {
         }
         left.sort();
         if left.is_empty() {
-            fs_err::remove_dir(root).doing("remove", root)?;
+            match fs_err::remove_dir(root) {
+                // Somebody else's folder, or a mount: emptied is all that it can be.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::PermissionDenied | ErrorKind::ResourceBusy
+                    ) => {}
+                removed => removed.doing("remove", root)?,
+            }
         }
         Ok(left)
+    }
+
+    /// An error if something in the store is another account's, which this one could not delete: half a store is worse
+    /// than a whole one.
+    fn require_own(&self) -> Result<(), Error> {
+        if self.uid() == 0 {
+            return Ok(());
+        }
+        for folder in [self.layout().store(), &self.layout().all_downloads()] {
+            let entries = match fs_err::read_dir(folder) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(Error::io("list", folder, error)),
+            };
+            for entry in entries {
+                let path = entry.doing("list", folder)?.path();
+                let owner = rustix::fs::lstat(&path).map(|meta| meta.st_uid);
+                if owner.is_ok_and(|owner| owner != self.uid()) {
+                    return Err(refused("delete", &path, self.uid(), Errno::PERM));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The folders of locks that this deletion, or one that was cut off, renamed away.
@@ -80,7 +113,7 @@ impl Store {
     fn require_unlocked(&self, folder: &Path) -> Result<(), Error> {
         let entries = match fs_err::read_dir(folder) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(Error::io("list", folder, error)),
         };
         for entry in entries {

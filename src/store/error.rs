@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use crate::model::manifest::ManifestError;
 use crate::model::path::EntryPath;
 use crate::model::tree::TreeError;
@@ -18,6 +20,19 @@ pub enum Error {
         /// To what.
         path: PathBuf,
         /// What it said.
+        #[source]
+        source: io::Error,
+    },
+    /// It belongs to another account, and the operating system refused.
+    #[error("cannot {doing} {}, which belongs to account {owner}", path.display())]
+    Owned {
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// Whose it is, as a user id.
+        owner: u32,
+        /// What the system said.
         #[source]
         source: io::Error,
     },
@@ -115,6 +130,17 @@ impl Error {
         matches!(self, Self::Io { source, .. } if is_full(source))
     }
 
+    /// Whether the operating system did not allow it to this account.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Io { source, .. } | Self::Owned { source, .. } => {
+                source.kind() == io::ErrorKind::PermissionDenied
+            }
+            _ => false,
+        }
+    }
+
     /// Wraps what the system said, with what was being done to which path.
     pub fn io(doing: &'static str, path: impl AsRef<Path>, source: impl Into<io::Error>) -> Self {
         Self::Io {
@@ -122,6 +148,20 @@ impl Error {
             path: path.as_ref().to_owned(),
             source: source.into(),
         }
+    }
+}
+
+/// The error of a deed on something that may be another account's than `uid`; then it says whose.
+pub(super) fn refused(doing: &'static str, path: &Path, uid: u32, errno: Errno) -> Error {
+    let owner = rustix::fs::lstat(path).map(|meta| meta.st_uid);
+    match (errno, owner) {
+        (Errno::PERM | Errno::ACCESS, Ok(owner)) if owner != uid => Error::Owned {
+            doing,
+            path: path.to_owned(),
+            owner,
+            source: errno.into(),
+        },
+        _ => Error::io(doing, path, errno),
     }
 }
 

@@ -94,10 +94,15 @@ impl Layout {
         self.root.join("leases").join(format!("staging-{id}"))
     }
 
+    /// The folder of all accounts' realisation records.
+    pub(super) fn all_realisations(&self) -> PathBuf {
+        self.root.join("realisations")
+    }
+
     /// The realisation records of one account.
     #[must_use]
     pub fn realisations(&self, uid: u32) -> PathBuf {
-        self.root.join("realisations").join(uid.to_string())
+        self.all_realisations().join(uid.to_string())
     }
 
     /// The record of one realisation.
@@ -129,9 +134,14 @@ impl Layout {
         self.root.join("roots")
     }
 
+    /// The folder of all accounts' downloads.
+    pub(super) fn all_downloads(&self) -> PathBuf {
+        self.root.join("downloads")
+    }
+
     /// The downloads of one account.
     #[must_use]
     pub fn downloads(&self, uid: u32) -> PathBuf {
-        self.root.join("downloads").join(uid.to_string())
+        self.all_downloads().join(uid.to_string())
     }
 }

@@ -1,5 +1,8 @@
 //! Leases: while somebody holds one, nobody takes the path away.
 
+use std::io::ErrorKind;
+use std::path::Path;
+
 use super::Store;
 use super::error::Error;
 use super::lock_file::LockFile;
@@ -11,7 +14,8 @@ use crate::progress::Observer;
 #[must_use = "the path may be collected as soon as this is dropped"]
 pub struct Lease {
     hash: StoreHash,
-    /// None on a read-only store that has no lease file: nobody can delete there.
+    /// None where there is no lease file and none may be made: on a read-only store nobody can delete; in one that
+    /// only this account may not write, what it reads can go meanwhile.
     lock: Option<LockFile>,
 }
 
@@ -22,7 +26,7 @@ impl Lease {
         self.hash
     }
 
-    /// Whether a lock is behind it; not so on a read-only store.
+    /// Whether a lock is behind it; not so where the store may not be written and has no lease file.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.lock.is_some()
@@ -38,8 +42,12 @@ impl Store {
         let path = self.layout().lease(hash);
         let lock = match LockFile::shared(&path, self.file_mode(), self.patience(), observer) {
             Ok(lock) => Some(lock),
+            // A missing lease that cannot be made: the store is read-only, all of it or for this account.
             Err(Error::Io { source, .. })
-                if source.kind() == std::io::ErrorKind::ReadOnlyFilesystem =>
+                if matches!(
+                    source.kind(),
+                    ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied
+                ) && is_absent(&path) =>
             {
                 None
             }
@@ -58,4 +66,8 @@ impl Store {
     pub fn try_exclusive_lease(&self, hash: StoreHash) -> Result<Option<LockFile>, Error> {
         LockFile::try_exclusive(&self.layout().lease(hash), self.file_mode())
     }
+}
+
+fn is_absent(path: &Path) -> bool {
+    fs_err::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }

@@ -12,6 +12,7 @@ use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, Timespec, Timestamp
 use rustix::io::Errno;
 
 use super::error::{Doing, Error};
+use super::with_mode;
 use crate::progress::{Event, Observer};
 
 /// How long somebody else's lock is waited for.
@@ -110,6 +111,15 @@ impl LockFile {
     pub fn unlink(self) -> Result<(), Error> {
         rustix::fs::unlink(&self.path).doing("remove", &self.path)
     }
+
+    /// As [`LockFile::unlink`], but a file that another account made and this one may not remove (in a folder with the
+    /// sticky bit) stays: it guards nothing any more, and the collector of its maker removes it.
+    pub(super) fn unlink_if_allowed(self) -> Result<(), Error> {
+        match rustix::fs::unlink(&self.path) {
+            Err(Errno::PERM | Errno::ACCESS) => Ok(()),
+            other => other.doing("remove", &self.path),
+        }
+    }
 }
 
 fn wait(
@@ -180,8 +190,6 @@ fn attempt(path: &Path, mode: u32, sharing: Sharing) -> Result<Option<LockFile>,
 /// Opens a lock file, made where it is missing; one that may not be written is locked as it is.
 fn open(path: &Path, mode: u32) -> Result<OwnedFd, Error> {
     let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let access = Mode::from_raw_mode(mode);
-    let mut refused = false;
     // Others make and unlink the file between our calls: who does not find what was there a moment ago looks again.
     loop {
         match rustix::fs::open(path, flags | OFlags::RDWR, Mode::empty()) {
@@ -191,26 +199,13 @@ fn open(path: &Path, mode: u32) -> Result<OwnedFd, Error> {
                 match rustix::fs::open(path, flags | OFlags::RDONLY, Mode::empty()) {
                     Ok(fd) => return Ok(fd),
                     Err(Errno::NOENT) => continue,
-                    // Its maker, of another account, may not have come to setting its mode yet.
-                    Err(Errno::ACCESS) if !refused => {
-                        refused = true;
-                        std::thread::sleep(Duration::from_millis(1));
-                        continue;
-                    }
                     Err(error) => return Err(Error::io("open", path, error)),
                 }
             }
             Err(error) => return Err(Error::io("open", path, error)),
         }
-        let make = flags | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
-        match rustix::fs::open(path, make, access) {
-            Ok(fd) => {
-                // Explicit whatever the umask: another account of the group must be able to lock it too.
-                rustix::fs::fchmod(&fd, access).doing("set the mode of", path)?;
-                return Ok(fd);
-            }
-            Err(Errno::EXIST) => {}
-            Err(error) => return Err(Error::io("make", path, error)),
+        if let Some(fd) = with_mode::file(path, mode)? {
+            return Ok(fd);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::durable;
 use super::error::{Doing, Error};
 use super::layout::{Layout, OWN_NAMES};
 use super::lock_file::Patience;
-use super::record_file;
+use super::{record_file, with_mode};
 use crate::progress::Observer;
 
 /// The layout that this pyro reads and writes.
@@ -63,16 +63,7 @@ impl Store {
 
     fn open_existing(layout: Layout, patience: Patience) -> Result<Self, Error> {
         let folder = open_folder(layout.store())?;
-        let shared = fs_err::metadata(layout.root())
-            .doing("look at", layout.root())?
-            .mode()
-            & 0o2000
-            != 0;
-        let (folder_mode, file_mode) = if shared {
-            (0o2775, 0o664)
-        } else {
-            (0o755, 0o644)
-        };
+        let (folder_mode, file_mode) = modes(layout.root())?;
         let uid = rustix::process::geteuid().as_raw();
         Ok(Self {
             layout,
@@ -140,6 +131,16 @@ fn open_folder(path: &Path) -> Result<OwnedFd, Error> {
     rustix::fs::open(path, flags, Mode::empty()).doing("open", path)
 }
 
+/// The modes of folders and files: those of a group where the root has the setgid bit, else of one account.
+fn modes(root: &Path) -> Result<(u32, u32), Error> {
+    let is_of_group = fs_err::metadata(root).doing("look at", root)?.mode() & 0o2000 != 0;
+    Ok(if is_of_group {
+        (0o2775, 0o664)
+    } else {
+        (0o755, 0o644)
+    })
+}
+
 /// Makes `path` and the missing folders between it and `top` with `mode`; `top` itself must be there.
 fn make_folders(path: &Path, top: &Path, mode: u32) -> Result<(), Error> {
     if path == top || fs_err::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()) {
@@ -148,14 +149,10 @@ fn make_folders(path: &Path, top: &Path, mode: u32) -> Result<(), Error> {
     if let Some(above) = path.parent() {
         make_folders(above, top, mode)?;
     }
-    match rustix::fs::mkdir(path, Mode::from_raw_mode(mode)) {
-        Ok(()) => {
-            rustix::fs::chmod(path, Mode::from_raw_mode(mode)).doing("set the mode of", path)?;
-            durable::sync_parent(path)
-        }
-        Err(rustix::io::Errno::EXIST) => Ok(()),
-        Err(error) => Err(Error::io("make", path, error)),
+    if with_mode::folder(path, mode)? {
+        durable::sync_parent(path)?;
     }
+    Ok(())
 }
 
 /// Makes the folders above the root that are missing, as the umask says, each with its name synced: all below is
@@ -229,29 +226,23 @@ fn create(layout: &Layout) -> Result<(), Error> {
             }
         }
     }
-    let shared = fs_err::metadata(root).doing("look at", root)?.mode() & 0o2000 != 0;
-    let (folder_mode, file_mode) = if shared {
-        (0o2775, 0o664)
-    } else {
-        (0o755, 0o644)
-    };
+    let (folder_mode, file_mode) = modes(root)?;
     for name in OWN_NAMES {
         make_folders(&root.join(name), root, folder_mode)?;
     }
     link_marker(layout, file_mode)
 }
 
-/// Makes the root, readable for all whatever the umask says; what stands above it is made as the umask says.
+/// Makes the root with the store's own mode whatever the umask says; what stands above it is made as the umask says.
 fn make_root(root: &Path) -> Result<(), Error> {
     if let Some(above) = root.parent() {
         make_above(above)?;
     }
     match rustix::fs::mkdir(root, Mode::from_raw_mode(0o755)) {
         Ok(()) => {
-            // A folder of a group hands its group down by this bit.
-            let group = fs_err::metadata(root).doing("look at", root)?.mode() & 0o2000;
-            rustix::fs::chmod(root, Mode::from_raw_mode(group | 0o755))
-                .doing("set the mode of", root)?;
+            // A folder of a group hands its group down by the setgid bit.
+            let (mode, _) = modes(root)?;
+            rustix::fs::chmod(root, Mode::from_raw_mode(mode)).doing("set the mode of", root)?;
             durable::sync_parent(root)
         }
         Err(rustix::io::Errno::EXIST) => Ok(()),

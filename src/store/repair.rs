@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use std::os::fd::AsFd;
 
 use super::check::{Depth, Inspection};
-use super::error::{Doing, Error};
+use super::error::{Doing, Error, refused};
 use super::fast_remove;
 use super::folders::open_folder;
 use super::layout::Layout;
@@ -37,9 +37,14 @@ impl Staged<'_> {
         let why = match store.inspect(&self.name, depth)? {
             Inspection::Valid(valid) => {
                 if valid.times_off {
-                    valid
-                        .write_times()
-                        .doing("set the times of", store.layout().path(&self.name))?;
+                    match valid.write_times() {
+                        // Another account's: the next look remembers the full check instead.
+                        Ok(()) | Err(Errno::PERM | Errno::ACCESS) => {}
+                        Err(error) => {
+                            let path = store.layout().path(&self.name);
+                            return Err(Error::io("set the times of", path, error));
+                        }
+                    }
                 }
                 return Ok(Published::new(
                     store,
@@ -103,7 +108,12 @@ impl Staged<'_> {
             Err(Errno::XDEV | Errno::INVAL | Errno::NOSPC | Errno::NOSYS) => {
                 self.replace_in_place(trash, lease, observer)
             }
-            Err(error) => Err(Error::io("exchange", &target, error)),
+            Err(error) => Err(refused(
+                "exchange",
+                &target,
+                self.staging.store.uid(),
+                error,
+            )),
         }
     }
 
@@ -159,11 +169,18 @@ impl Staged<'_> {
             let _ = rustix::fs::fchmod(&old, rustix::fs::Mode::RWXU);
             match rustix::fs::unlinkat(&old, MANIFEST_NAME, AtFlags::empty()) {
                 Ok(()) | Err(Errno::NOENT | Errno::ISDIR) => {}
-                Err(error) => return Err(Error::io("remove the manifest of", &target, error)),
+                Err(error) => {
+                    return Err(refused(
+                        "remove the manifest of",
+                        &target,
+                        store.uid(),
+                        error,
+                    ));
+                }
             }
         }
         fast_remove::tree(folder.as_fd(), self.name.as_str().as_bytes())
-            .doing("remove", &target)?;
+            .map_err(|error| refused("remove", &target, store.uid(), error))?;
         let placed = self.rename_into_place(trash)?;
         drop(exclusive);
         // Between the two leases a collector may have come.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Store;
 use super::error::{Doing, Error};
 use super::lock_file::LockFile;
+use super::with_mode;
 use crate::model::digest::StoreHash;
 use crate::model::store_path::StorePathName;
 
@@ -76,6 +77,24 @@ impl Store {
         Ok(refused)
     }
 
+    /// Removes empty folders and files that were made and not named: their maker is dead, or makes them anew.
+    fn remove_unnamed(&self, refused: &mut Refused) {
+        let layout = self.layout();
+        let profiles = fs_err::read_dir(layout.profiles()).into_iter().flatten();
+        let profiles = profiles.filter_map(Result::ok).map(|entry| entry.path());
+        let all = [
+            layout.root().to_owned(),
+            layout.leases(),
+            layout.profiles(),
+            layout.all_realisations(),
+        ];
+        for path in all.into_iter().chain(profiles).flat_map(|f| unnamed_in(&f)) {
+            if let Err(error) = with_mode::remove(&path) {
+                refused.push((path, error));
+            }
+        }
+    }
+
     /// All that a lock file may guard now.
     fn guarded(&self) -> Result<HashSet<Guarded>, Error> {
         let all = self.list()?;
@@ -85,17 +104,25 @@ impl Store {
     }
 
     /// Removes this account's records and markers that nobody has written to since `before`, in seconds of the epoch,
-    /// and that still have the dot name of one in the making.
+    /// and that still have the dot name of one in the making; and what has no name but that of something new.
     #[must_use]
     pub fn remove_unfinished(&self, before: i64) -> Vec<(PathBuf, Error)> {
         let mut refused = Vec::new();
         let root = self.layout().root();
+        self.remove_unnamed(&mut refused);
         remove_old(root, ".layout-", before, &mut refused);
         remove_old(&self.layout().roots(), ".", before, &mut refused);
         let records = self.layout().realisations(self.uid());
         remove_old(&records, ".", before, &mut refused);
         refused
     }
+}
+
+/// The folders and files in `folder` that were made and not named.
+fn unnamed_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs_err::read_dir(folder).into_iter().flatten();
+    let names = entries.filter_map(Result::ok).map(|entry| entry.path());
+    names.filter(|path| with_mode::is_new(path)).collect()
 }
 
 /// Removes the files in `folder` that are named `<prefix>…-<16 hex digits>` and were written before `before`.

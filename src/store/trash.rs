@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use rustix::io::Errno;
 
 use super::Store;
-use super::error::{Doing, Error};
+use super::error::{Doing, Error, refused};
 use super::fast_remove;
 use super::layout::Layout;
 use super::lock_file::LockFile;
@@ -76,7 +76,7 @@ impl Store {
         match rustix::fs::renameat(folder, name.as_str(), folder, &trash) {
             Ok(()) => {}
             Err(Errno::NOENT) => {
-                lease.unlink()?;
+                lease.unlink_if_allowed()?;
                 return Ok(None);
             }
             // Lower layers of overlayfs cannot be renamed, a full disk may refuse to: delete in place, under the lease.
@@ -85,12 +85,12 @@ impl Store {
                 let _ = rustix::fs::chmod(&path, rustix::fs::Mode::RWXU);
                 let _ = rustix::fs::unlink(&manifest);
                 fast_remove::tree(folder.as_fd(), name.as_str().as_bytes())
-                    .doing("remove", &path)?;
+                    .map_err(|error| refused("remove", &path, self.uid(), error))?;
             }
-            Err(error) => return Err(Error::io("rename", &path, error)),
+            Err(error) => return Err(refused("rename", &path, self.uid(), error)),
         }
         // What the lease guarded is gone. Whoever waits for it finds another file under the name and looks again.
-        lease.unlink()?;
+        lease.unlink_if_allowed()?;
         Ok(Some(path))
     }
 
@@ -105,13 +105,15 @@ impl Store {
         there: &BTreeSet<StoreHash>,
     ) -> Result<bool, Error> {
         match held_by_nobody(self.try_exclusive_lease(hash))? {
-            Free::Locked(lease) if !there.contains(&hash) => lease.unlink()?,
+            Free::Locked(lease) if !there.contains(&hash) => lease.unlink_if_allowed()?,
             Free::Locked(lease) => drop(lease),
             Free::Unmade => {}
             Free::Held => return Ok(false),
         }
-        fast_remove::tree(self.folder().as_fd(), name.as_bytes())
-            .doing("remove", self.layout().store().join(name))?;
+        fast_remove::tree(self.folder().as_fd(), name.as_bytes()).map_err(|error| {
+            let path = self.layout().store().join(name);
+            refused("remove", &path, self.uid(), error)
+        })?;
         Ok(true)
     }
 
@@ -128,8 +130,9 @@ impl Store {
         };
         let path = self.layout().staging(id);
         let name = format!(".s-{id}");
-        fast_remove::tree(self.folder().as_fd(), name.as_bytes()).doing("remove", &path)?;
-        lock.map_or(Ok(()), LockFile::unlink)?;
+        fast_remove::tree(self.folder().as_fd(), name.as_bytes())
+            .map_err(|error| refused("remove", &path, self.uid(), error))?;
+        lock.map_or(Ok(()), LockFile::unlink_if_allowed)?;
         Ok(Some(path))
     }
 }

@@ -54,6 +54,18 @@ pub fn prune(cx: &Context<'_>) -> Result<Pruned, Error> {
             let swept = first.and(sweep()?);
             Ok(Pruned { dropped, swept })
         }
+        // The entries stay with the account that may let go of them; what else can go goes.
+        Err(Error::Profile(error)) if error.is_refusal() => {
+            let cause = error.source().map(|cause| format!(": {cause}"));
+            cx.note(&format!(
+                "left what was pulled and is no longer declared: {error}{}",
+                cause.unwrap_or_default()
+            ));
+            Ok(Pruned {
+                dropped: Vec::new(),
+                swept: sweep()?,
+            })
+        }
         dropped => Ok(Pruned {
             dropped: dropped?,
             swept: sweep()?,
@@ -105,7 +117,7 @@ fn drop_undeclared(cx: &Context<'_>) -> Result<Vec<String>, Error> {
         declarations,
         now: cx.now,
     };
-    commit(&mut locked, &change, Some(live.number))?;
+    commit(cx, &mut locked, &change, Some(live.number))?;
     Ok(dropped)
 }
 

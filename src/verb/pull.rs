@@ -72,22 +72,31 @@ pub fn pull(cx: &Context<'_>, found: Found<'_>, platform: &Platform) -> Result<P
         declarations,
         now: cx.now,
     };
-    commit(&mut locked, &change, live.map(|live| live.number))?;
+    commit(cx, &mut locked, &change, live.map(|live| live.number))?;
     cx.phase(found.environment.name.as_str(), Phase::Ready);
     Ok(Pulled { outcome, link })
 }
 
 /// Moves the profile `pulled`, which keeps no history.
+///
+/// The generation before it may be another account's, who is left to remove it.
 pub(super) fn commit(
+    cx: &Context<'_>,
     locked: &mut Locked<'_>,
     change: &Change,
     before: Option<u64>,
 ) -> Result<(), Error> {
     let committed = locked.commit(change, None)?;
-    if let Some(before) = before.filter(|_| committed.changed) {
-        locked.drop_generation(before)?;
+    let Some(before) = before.filter(|_| committed.changed) else {
+        return Ok(());
+    };
+    match locked.drop_generation(before) {
+        Err(error) if error.is_refusal() => {
+            cx.note(&format!("left an old generation: {error}"));
+            Ok(())
+        }
+        other => Ok(other.map(|_dropped| ())?),
     }
-    Ok(())
 }
 
 /// A valid path that needs no source: by the lock, by `pulled`, or by a realisation of what the declaration says.

@@ -8,6 +8,8 @@ use crate::verb::{Error, Why};
 use crate::{fetch, gc, profile, store, unpack};
 
 const MAKE_SPACE: &str = "`pyro env prune` removes what nothing holds";
+const MAY_NOT: &str =
+    "this account may not write there: ask who owns it, or name another store with --store";
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -127,6 +129,7 @@ fn kind_of_store(error: &store::Error) -> Kind {
         store::Error::Tree(_) | store::Error::HardLink { .. } | store::Error::OwnManifest => {
             Kind::Integrity
         }
+        store::Error::Owned { .. } => Kind::Denied,
         store::Error::Changed { .. }
         | store::Error::Manifest { .. }
         | store::Error::StillDamaged { .. } => Kind::Integrity,
@@ -148,7 +151,11 @@ impl From<store::Error> for Failure {
             (store::Error::Busy { .. }, _) => {
                 failure.hint("wait for the other process, or raise --lock-timeout")
             }
+            (store::Error::Owned { owner, .. }, _) => {
+                failure.hint(format!("account {owner} or root can do that"))
+            }
             (_, Kind::NoSpace) => failure.hint(MAKE_SPACE),
+            (_, Kind::Denied) => failure.hint(MAY_NOT),
             _ => failure,
         }
     }
@@ -178,7 +185,13 @@ impl From<profile::Error> for Failure {
     fn from(error: profile::Error) -> Self {
         match error {
             profile::Error::Store(error) => error.into(),
-            profile::Error::Io { ref source, .. } => Self::of(Kind::of_io(source), &error),
+            profile::Error::Io { ref source, .. } => {
+                let failure = Self::of(Kind::of_io(source), &error);
+                match failure.kind {
+                    Kind::Denied => failure.hint(MAY_NOT),
+                    _ => failure,
+                }
+            }
             profile::Error::Unknown { .. } => Self::of(Kind::Configuration, &error)
                 .hint("`pyro profile list` shows every profile"),
             profile::Error::NoGeneration { .. } | profile::Error::NoEarlier { .. } => {

@@ -1,0 +1,71 @@
+//! File systems of one test's own.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::accounts::not_run;
+
+/// The kinds that stores stand on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Whatever temporary folders stand on.
+    Here,
+    Tmpfs,
+    Ext4,
+    Xfs,
+    Btrfs,
+}
+
+pub const KINDS: [Kind; 5] = [Kind::Here, Kind::Tmpfs, Kind::Ext4, Kind::Xfs, Kind::Btrfs];
+
+/// A mounted file system, gone when dropped.
+pub struct Disk {
+    mounted: Option<PathBuf>,
+}
+
+impl Disk {
+    /// Mounts a new one on an empty folder; none, which is said, where something for it is missing.
+    pub fn mount(kind: Kind, at: &Path, scratch: &Path) -> Option<Self> {
+        let program = match kind {
+            Kind::Here => return Some(Self { mounted: None }),
+            Kind::Tmpfs => return mounted(&["-t", "tmpfs", "-o", "size=64m", "tmpfs"], at),
+            Kind::Ext4 => "mkfs.ext4",
+            Kind::Xfs => "mkfs.xfs",
+            Kind::Btrfs => "mkfs.btrfs",
+        };
+        let image = scratch.join(format!("{kind:?}.img"));
+        // XFS takes nothing smaller; the file is a hole.
+        let file = fs_err::File::create(&image).unwrap();
+        file.set_len(320 << 20).unwrap();
+        let path = "/usr/sbin:/sbin:/usr/bin:/bin";
+        let made = Command::new(program)
+            .env("PATH", path)
+            .arg("-q")
+            .arg(&image)
+            .output();
+        if !made.is_ok_and(|made| made.status.success()) {
+            not_run(program);
+            return None;
+        }
+        mounted(&["-o", "loop", image.to_str().unwrap()], at)
+    }
+}
+
+fn mounted(words: &[&str], at: &Path) -> Option<Disk> {
+    let ended = Command::new("mount").args(words).arg(at).output();
+    if !ended.is_ok_and(|ended| ended.status.success()) {
+        not_run("root, and a kernel that mounts such a file system from a loop device");
+        return None;
+    }
+    let mounted = Some(at.to_owned());
+    Some(Disk { mounted })
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if let Some(at) = &self.mounted {
+            let done = Command::new("umount").arg("-l").arg(at).status();
+            assert!(done.is_ok_and(|status| status.success()), "{at:?}");
+        }
+    }
+}
