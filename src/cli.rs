@@ -62,12 +62,7 @@ fn run(args: &[OsString], surroundings: Surroundings) -> u8 {
     };
     presentation.start_log();
     let name = cli.command.document_name();
-    let session = Session::new(
-        Report::new(presentation),
-        surroundings,
-        cli.store.store,
-        cli.store.lock_timeout,
-    );
+    let session = Session::new(Report::new(presentation), surroundings, cli.store);
     let ended = cli.command.run(&session);
     session.report().ending(name, ended)
 }

@@ -15,6 +15,7 @@ pub mod name;
 pub mod oci_reference;
 pub mod path;
 pub mod pin;
+pub mod place;
 pub mod platform;
 pub mod realisation;
 pub mod recipe;

@@ -15,6 +15,7 @@ mod error;
 mod held;
 mod locked;
 mod out_link;
+mod places;
 mod read;
 mod sticky;
 
@@ -22,4 +23,5 @@ pub use error::Error;
 pub use held::Held;
 pub use locked::{Change, Committed, Locked, Tried};
 pub use out_link::OutLink;
+pub use places::places;
 pub use read::{Summary, current, current_number, generation, generations, history, list};

@@ -9,6 +9,7 @@
 //!        leases/<blake3>.w                 exclusive: somebody repairs the path
 //!        leases/staging-<random>           exclusive: the maker of a staging tree lives
 //!        realisations/<uid>/<input>.json   pinned input -> output
+//!        lowers/<id>                       -> the folder of a lower store, which is only read
 //!        profiles/  roots/  downloads/     belong to the rooms above
 //! ```
 //!
@@ -25,9 +26,11 @@ mod error;
 mod fast_remove;
 mod file_writer;
 mod folders;
+mod fresh;
 mod layout;
 mod lease;
 mod lock_file;
+mod lower;
 mod open;
 mod publish;
 mod realisations;
@@ -37,13 +40,13 @@ mod seal;
 mod staging;
 mod stale;
 mod trash;
-mod with_mode;
 
 pub use check::{Damage, Depth, Fault, FullCheck, Verdict};
 pub use error::Error;
 pub use layout::Layout;
 pub use lease::Lease;
 pub use lock_file::{LockFile, Patience};
+pub use lower::Lower;
 pub use open::Store;
 pub use publish::{Found, How, Published};
 pub use record_file::{random_id, read_record, write_record};

@@ -28,5 +28,8 @@ mod group;
 #[path = "shared/killed.rs"]
 mod killed;
 #[cfg(test)]
+#[path = "shared/lower.rs"]
+mod lower;
+#[cfg(test)]
 #[path = "shared/not_allowed.rs"]
 mod not_allowed;

@@ -86,6 +86,9 @@ pub struct StoreFlags {
     /// The store's folder [default: $XDG_DATA_HOME/pyro] [env: PYRO_STORE]
     #[arg(long, global = true, value_name = "DIR")]
     pub store: Option<PathBuf>,
+    /// A store beneath it, which is only read: what is valid there is used in place [env: PYRO_LOWER]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub lower: Option<PathBuf>,
     /// How long to wait for a lock that somebody else holds: 30s, 10m, 2h, 0 [default: 10m] [env: PYRO_LOCK_TIMEOUT]
     #[arg(long, global = true, value_name = "DURATION")]
     pub lock_timeout: Option<Timespan>,

@@ -1,10 +1,9 @@
 //! What every command is given: the report, the surroundings, the settings on demand.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
+use super::args::StoreFlags;
 use super::failure::Failure;
-use super::quantity::Timespan;
 use super::report::Report;
 use super::settings::{Flags, Settings};
 use super::surroundings::Surroundings;
@@ -13,26 +12,19 @@ use super::surroundings::Surroundings;
 pub struct Session {
     report: Report,
     surroundings: Surroundings,
-    store: Option<PathBuf>,
-    lock_timeout: Option<Timespan>,
+    flags: StoreFlags,
     began: Instant,
 }
 
 impl Session {
     /// Begins a run with the flags that every command takes.
     #[must_use]
-    pub fn new(
-        report: Report,
-        surroundings: Surroundings,
-        store: Option<PathBuf>,
-        lock_timeout: Option<Timespan>,
-    ) -> Self {
+    pub fn new(report: Report, surroundings: Surroundings, flags: StoreFlags) -> Self {
         let began = Instant::now();
         Self {
             report,
             surroundings,
-            store,
-            lock_timeout,
+            flags,
             began,
         }
     }
@@ -61,8 +53,9 @@ impl Session {
     /// When a variable or a configuration file cannot be used.
     pub fn settings(&self, flags: Flags) -> Result<Settings, Failure> {
         let flags = Flags {
-            store: self.store.clone(),
-            lock_timeout: self.lock_timeout,
+            store: self.flags.store.clone(),
+            lower: self.flags.lower.clone(),
+            lock_timeout: self.flags.lock_timeout,
             ..flags
         };
         Ok(Settings::resolve(flags, &self.surroundings)?)

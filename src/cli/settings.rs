@@ -31,6 +31,8 @@ const LOCK_TIMEOUT: Timespan = Timespan::minutes(10);
 pub struct Flags {
     /// `--store`.
     pub store: Option<PathBuf>,
+    /// `--lower`.
+    pub lower: Option<PathBuf>,
     /// `--lock-timeout`.
     pub lock_timeout: Option<Timespan>,
     /// `--file`, or the declaration as a word of its own.
@@ -95,6 +97,8 @@ pub struct Registry {
 pub struct Settings {
     /// The store's folder, absolute.
     pub store: Sourced<PathBuf>,
+    /// The folder of the store beneath it, absolute, where one is named.
+    pub lower: Sourced<Option<PathBuf>>,
     /// How long a lock is waited for.
     pub lock_timeout: Sourced<Timespan>,
     /// The declaration, where one is named.
@@ -130,6 +134,7 @@ impl Settings {
         let files = Files::read(around)?;
         Ok(Self {
             store: store(flags.store, &files, around)?,
+            lower: lower(flags.lower, &files, around)?,
             lock_timeout: Sourced::first(
                 [
                     (flags.lock_timeout, Origin::Flag("--lock-timeout")),
@@ -223,6 +228,22 @@ fn store(
             origin: Origin::Default,
         }),
     }
+}
+
+fn lower(
+    flag: Option<PathBuf>,
+    files: &Files,
+    around: &Surroundings,
+) -> Result<Sourced<Option<PathBuf>>, SettingsError> {
+    let said = [
+        (absolute_flag(flag, around)?, Origin::Flag("--lower")),
+        of_variable(variable::path(around, "PYRO_LOWER")?, "PYRO_LOWER"),
+    ];
+    let said = said
+        .into_iter()
+        .chain(files.each(|file| file.store.lower.clone()))
+        .map(|(value, origin)| (value.map(Some), origin));
+    Ok(Sourced::first(said, || None))
 }
 
 fn bundle_dir(around: &Surroundings) -> Result<Sourced<Option<PathBuf>>, SettingsError> {

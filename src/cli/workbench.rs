@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::session::Session;
 use super::settings::{Network, Settings};
 use crate::fetch::{self, Fetcher};
-use crate::progress::Observer;
+use crate::progress::{Event, Observer};
 use crate::store::{Depth, Patience, Store};
 use crate::verb::{Context, Error};
 
@@ -33,11 +33,7 @@ impl<'s> Workbench<'s> {
         verb: &'static str,
     ) -> Result<Self, Failure> {
         let store = Store::open(&settings.store.value, patience(settings))?;
-        Ok(Self {
-            store,
-            observer: session.report().observer(verb),
-            settings,
-        })
+        Self::over(store, session, settings, verb)
     }
 
     /// Opens the store if there is one.
@@ -50,11 +46,34 @@ impl<'s> Workbench<'s> {
         verb: &'static str,
     ) -> Result<Option<Self>, Failure> {
         let store = Store::open_if_there(&settings.store.value, patience(settings))?;
-        Ok(store.map(|store| Self {
+        let bench = |store| Self::over(store, session, settings, verb);
+        store.map(bench).transpose()
+    }
+
+    /// The same with the store that the settings put beneath it.
+    fn over(
+        store: Store,
+        session: &Session,
+        settings: &'s Settings,
+        verb: &'static str,
+    ) -> Result<Self, Failure> {
+        let store = match &settings.lower.value {
+            None => store,
+            Some(lower) => store.above(lower)?,
+        };
+        let observer = session.report().observer(verb);
+        if let Some(away) = store.lower().filter(|lower| !lower.is_there()) {
+            let text = format!(
+                "the lower store {} is not there: nothing of it is installed",
+                away.root().display()
+            );
+            observer.event(Event::Note { text: &text });
+        }
+        Ok(Self {
             store,
-            observer: session.report().observer(verb),
+            observer,
             settings,
-        }))
+        })
     }
 
     /// The store.

@@ -197,6 +197,16 @@ blake3_type!(
     RecordHash,
     "RecordHash"
 );
+blake3_type!(
+    /// Names a lower store in the one above it: BLAKE3 of its folder's absolute path.
+    ///
+    /// ```
+    /// use pyro::model::digest::LowerId;
+    /// assert_ne!(LowerId::of(b"/mnt/a"), LowerId::of(b"/mnt/b"));
+    /// ```
+    LowerId,
+    "LowerId"
+);
 hash_type!(
     /// SHA-256 of the bytes of an archive, as declared or locked.
     ///

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use super::error::Error;
 use super::read::{links, list_names};
+use crate::model::place::Place;
 use crate::model::store_path::StorePathName;
 use crate::store::Store;
 
@@ -60,7 +61,9 @@ impl Held {
             .is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
         let key = (generation, meta.ino(), meta.ctime(), meta.ctime_nsec());
         if !self.seen.contains(&key) {
-            self.paths.extend(links(&key.0)?.into_values());
+            // What stands in a lower store is nothing that could be collected.
+            let places = links(&key.0)?.into_values();
+            self.paths.extend(places.filter_map(Place::into_own));
             if finished {
                 self.seen.insert(key);
             }

@@ -10,13 +10,14 @@ use rustix::io::Errno;
 
 use super::error::Error;
 use super::out_link::OutLink;
+use super::places::names;
 use super::read::{
     current, current_number, folder_of, generation, generations, is_unreadable, links, require,
 };
 use super::sticky;
 use crate::model::generation::{Cause, Generation};
 use crate::model::name::ProfileName;
-use crate::model::store_path::StorePathName;
+use crate::model::place::{Home, Place};
 use crate::progress::Observer;
 use crate::store::{LockFile, Store, random_id, write_record};
 
@@ -29,8 +30,8 @@ pub struct Change {
     pub declaration: Option<String>,
     /// The generation whose links are shown again.
     pub restores: Option<u64>,
-    /// Link name and store path of each environment.
-    pub environments: BTreeMap<String, StorePathName>,
+    /// Link name of each environment, and where its store path stands.
+    pub environments: BTreeMap<String, Place>,
     /// Link name and absolute path of its own declaration, in the profile `pulled`.
     pub declarations: BTreeMap<String, String>,
     /// The time to write down.
@@ -184,10 +185,10 @@ impl<'s> Locked<'s> {
     fn shows(
         &self,
         live: &Generation,
-        environments: &BTreeMap<String, StorePathName>,
+        environments: &BTreeMap<String, Place>,
     ) -> Result<bool, Error> {
         let folder = folder_of(self.store, &self.name, live.number);
-        Ok(live.environments == *environments && links(&folder)? == *environments)
+        Ok(live.environments == names(environments) && links(&folder)? == *environments)
     }
 
     fn make(&self, change: &Change, previous: Option<u64>) -> Result<Committed, Error> {
@@ -204,13 +205,13 @@ impl<'s> Locked<'s> {
             declaration: change.declaration.clone(),
             previous,
             restores: change.restores,
-            environments: change.environments.clone(),
+            environments: names(&change.environments),
             declarations: change.declarations.clone(),
         };
         let all = self.folder().join("generations");
         let temporary = all.join(format!(".g-{}", random_id()?));
         let folder = all.join(number.to_string());
-        if let Err(error) = self.write(&temporary, &record) {
+        if let Err(error) = self.write(&temporary, &record, &change.environments) {
             let _ = fs_err::remove_dir_all(&temporary);
             return Err(error);
         }
@@ -225,12 +226,19 @@ impl<'s> Locked<'s> {
         })
     }
 
-    fn write(&self, folder: &Path, record: &Generation) -> Result<(), Error> {
+    fn write(
+        &self,
+        folder: &Path,
+        record: &Generation,
+        environments: &BTreeMap<String, Place>,
+    ) -> Result<(), Error> {
         self.store.make_folder(folder)?;
-        for (link, path) in &record.environments {
-            let target = Path::new("../../../../store").join(path.as_str());
+        for (link, place) in environments {
+            if let Home::Lower(id) = place.home {
+                self.store.link_lower(id)?;
+            }
             let link = folder.join(link);
-            fs_err::os::unix::fs::symlink(&target, &link)
+            fs_err::os::unix::fs::symlink(place.link_target(), &link)
                 .map_err(|source| Error::io("make", &link, source))?;
         }
         write_record(

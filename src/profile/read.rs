@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::Error;
 use crate::model::generation::Generation;
 use crate::model::name::ProfileName;
-use crate::model::store_path::StorePathName;
+use crate::model::place::Place;
 use crate::progress::{Event, Observer, Silent};
 use crate::store::{Store, read_record};
 
@@ -182,7 +182,7 @@ pub(super) fn folder_of(store: &Store, name: &ProfileName, number: u64) -> PathB
 }
 
 /// What the links of a generation folder show, by the links themselves.
-pub(super) fn links(folder: &Path) -> Result<BTreeMap<String, StorePathName>, Error> {
+pub(super) fn links(folder: &Path) -> Result<BTreeMap<String, Place>, Error> {
     let mut links = BTreeMap::new();
     let entries = match fs_err::read_dir(folder) {
         Ok(entries) => entries,
@@ -199,12 +199,8 @@ pub(super) fn links(folder: &Path) -> Result<BTreeMap<String, StorePathName>, Er
         let Ok(target) = fs_err::read_link(entry.path()) else {
             continue;
         };
-        let path = target
-            .file_name()
-            .and_then(|name| name.to_str())
-            .and_then(|name| name.parse().ok());
-        if let (Some(path), Some(link)) = (path, entry.file_name().to_str()) {
-            links.insert(link.to_owned(), path);
+        if let (Some(place), Some(link)) = (Place::of_link(&target), entry.file_name().to_str()) {
+            links.insert(link.to_owned(), place);
         }
     }
     Ok(links)

@@ -13,6 +13,7 @@ mod quick;
 mod remembered;
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
@@ -138,10 +139,7 @@ impl Store {
                     }
                     if valid.times_off && !times_set {
                         let path = self.layout().path(name);
-                        let text = format!(
-                            "{} was copied without its times, which may not be set: checked in full once, remembered",
-                            path.display()
-                        );
+                        let text = copied_without_times(&path);
                         observer.event(Event::Note { text: &text });
                     }
                 }
@@ -207,6 +205,20 @@ impl Store {
     }
 }
 
+/// The note on a path whose times stay off.
+pub(super) fn copied_without_times(path: &Path) -> String {
+    format!(
+        "{} was copied without its times, which may not be set: checked in full once, remembered",
+        path.display()
+    )
+}
+
+/// Whether the process or the system has run out of something.
+pub(super) fn is_short(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::OutOfMemory
+        || Errno::from_io_error(error).is_some_and(is_shortage)
+}
+
 fn is_refusal(error: &std::io::Error) -> bool {
     matches!(
         error.kind(),
@@ -222,10 +234,7 @@ fn is_shortage(error: Errno) -> bool {
 /// Whether a failure to open or read something in a path is the path's own.
 fn is_damage(error: &Error) -> bool {
     match error {
-        Error::Io { source, .. } => {
-            source.kind() != std::io::ErrorKind::OutOfMemory
-                && !Errno::from_io_error(source).is_some_and(is_shortage)
-        }
+        Error::Io { source, .. } => !is_short(source),
         _ => false,
     }
 }
@@ -244,7 +253,7 @@ pub(super) struct Valid {
     /// The times differ, so the full check was made.
     pub(super) times_off: bool,
     /// What the full check was made of, where it is worth remembering.
-    unremembered: Option<RecordHash>,
+    pub(super) unremembered: Option<RecordHash>,
 }
 
 impl Valid {

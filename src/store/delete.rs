@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use super::Store;
 use super::error::{Doing, Error, refused};
 use super::fast_remove;
-use super::layout::OWN_NAMES;
+use super::layout::own_names;
 use super::lock_file::LockFile;
 use super::record_file::random_id;
 
@@ -44,8 +44,9 @@ impl Store {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = rustix::fs::openat(CWD, root, flags, Mode::empty()).doing("open", root)?;
-        let away = away.iter().filter_map(|path| path.file_name()?.to_str());
-        for name in OWN_NAMES.into_iter().chain(away) {
+        let mut names: Vec<&str> = own_names().collect();
+        names.extend(away.iter().filter_map(|path| path.file_name()?.to_str()));
+        for name in names {
             fast_remove::tree(folder.as_fd(), name.as_bytes()).doing("remove", root.join(name))?;
         }
         fast_remove::tree(folder.as_fd(), b"layout.json")

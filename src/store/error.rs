@@ -52,6 +52,14 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// What was named as the lower store is none.
+    #[error("cannot be a lower store, {why}: {}", path.display())]
+    NotLower {
+        /// Why not.
+        why: &'static str,
+        /// The folder.
+        path: PathBuf,
+    },
     /// The tree breaks a rule of the manifest, or lacks an artifact.
     #[error(transparent)]
     Tree(#[from] TreeError),

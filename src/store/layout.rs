@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::digest::{InputHash, StoreHash};
+use crate::model::digest::{InputHash, LowerId, StoreHash};
 use crate::model::name::ProfileName;
 use crate::model::store_path::StorePathName;
 
@@ -19,8 +19,8 @@ pub struct Layout {
     store: PathBuf,
 }
 
-/// The names that belong to us in a store's root.
-pub(super) const OWN_NAMES: [&str; 6] = [
+/// The names that belong to us in a store's root and are there from the beginning.
+pub(super) const FIRST_NAMES: [&str; 6] = [
     "store",
     "leases",
     "realisations",
@@ -28,6 +28,14 @@ pub(super) const OWN_NAMES: [&str; 6] = [
     "roots",
     "downloads",
 ];
+
+/// The name that belongs to us and comes with the first lower store.
+pub(super) const LOWERS: &str = "lowers";
+
+/// All names that belong to us in a store's root.
+pub(super) fn own_names() -> impl Iterator<Item = &'static str> {
+    FIRST_NAMES.into_iter().chain([LOWERS])
+}
 
 impl Layout {
     /// The layout below `root`.
@@ -126,6 +134,18 @@ impl Layout {
     #[must_use]
     pub fn profile(&self, name: &ProfileName) -> PathBuf {
         self.profiles().join(name.as_str())
+    }
+
+    /// The folder of the links to lower stores.
+    #[must_use]
+    pub fn lowers(&self) -> PathBuf {
+        self.root.join(LOWERS)
+    }
+
+    /// The link to one lower store.
+    #[must_use]
+    pub fn lower(&self, id: LowerId) -> PathBuf {
+        self.lowers().join(id.to_string())
     }
 
     /// The folder of root records.

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, Timespec, Timestamp
 use rustix::io::Errno;
 
 use super::error::{Doing, Error};
-use super::with_mode;
+use super::fresh;
 use crate::progress::{Event, Observer};
 
 /// How long somebody else's lock is waited for.
@@ -204,7 +204,7 @@ fn open(path: &Path, mode: u32) -> Result<OwnedFd, Error> {
             }
             Err(error) => return Err(Error::io("open", path, error)),
         }
-        if let Some(fd) = with_mode::file(path, mode)? {
+        if let Some(fd) = fresh::file(path, mode)? {
             return Ok(fd);
         }
     }

@@ -9,9 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::durable;
 use super::error::{Doing, Error};
-use super::layout::{Layout, OWN_NAMES};
+use super::layout::{FIRST_NAMES, Layout, own_names};
 use super::lock_file::Patience;
-use super::{record_file, with_mode};
+use super::lower::Lower;
+use super::{fresh, record_file};
+use crate::model::digest::LowerId;
+use crate::model::place::Home;
 use crate::progress::Observer;
 
 /// The layout that this pyro reads and writes.
@@ -32,6 +35,11 @@ pub struct Store {
     folder_mode: u32,
     file_mode: u32,
     patience: Patience,
+    /// Itself, but for a lower store.
+    home: Home,
+    /// Where this account remembers its full checks: in this store, or, of a lower one, in the one above it.
+    records: Layout,
+    lower: Option<Lower>,
 }
 
 impl Store {
@@ -61,18 +69,54 @@ impl Store {
         }
     }
 
-    fn open_existing(layout: Layout, patience: Patience) -> Result<Self, Error> {
+    pub(super) fn open_existing(layout: Layout, patience: Patience) -> Result<Self, Error> {
         let folder = open_folder(layout.store())?;
         let (folder_mode, file_mode) = modes(layout.root())?;
         let uid = rustix::process::geteuid().as_raw();
         Ok(Self {
+            records: layout.clone(),
             layout,
             folder,
             uid,
             folder_mode,
             file_mode,
             patience,
+            home: Home::Own,
+            lower: None,
         })
+    }
+
+    /// The store at `layout`, which is only read, as the one that `id` names beneath this one.
+    pub(super) fn open_lower(&self, layout: Layout, id: LowerId) -> Result<Self, Error> {
+        Ok(Self {
+            folder: open_folder(layout.store())?,
+            layout,
+            home: Home::Lower(id),
+            records: self.layout.clone(),
+            lower: None,
+            ..*self
+        })
+    }
+
+    /// This store with another one beneath it, or none.
+    pub(super) fn with_lower(self, lower: Option<Lower>) -> Self {
+        Self { lower, ..self }
+    }
+
+    /// What stands beneath this store, if anything.
+    #[must_use]
+    pub fn lower(&self) -> Option<&Lower> {
+        self.lower.as_ref()
+    }
+
+    /// Which store this is, for one that paths are shown from.
+    pub(super) fn home(&self) -> Home {
+        self.home
+    }
+
+    /// The paths of the store that this account's memory of its full checks is in.
+    pub(super) fn records(&self) -> &Layout {
+        &self.records
     }
 
     /// The paths of this store.
@@ -114,7 +158,7 @@ impl Store {
     /// # Errors
     /// When the system refuses.
     pub fn make_folder(&self, path: &Path) -> Result<(), Error> {
-        make_folders(path, self.layout.root(), self.folder_mode)
+        make_folders(path, self.records.root(), self.folder_mode)
     }
 
     /// Syncs `store/`: what was renamed in it stays so.
@@ -149,7 +193,7 @@ fn make_folders(path: &Path, top: &Path, mode: u32) -> Result<(), Error> {
     if let Some(above) = path.parent() {
         make_folders(above, top, mode)?;
     }
-    if with_mode::folder(path, mode)? {
+    if fresh::folder(path, mode)? {
         durable::sync_parent(path)?;
     }
     Ok(())
@@ -172,7 +216,7 @@ fn make_above(folder: &Path) -> Result<(), Error> {
 }
 
 /// Whether the root says that it is a store of our layout.
-fn has_marker(layout: &Layout) -> Result<bool, Error> {
+pub(super) fn has_marker(layout: &Layout) -> Result<bool, Error> {
     let path = layout.marker();
     let bytes = match fs_err::read(&path) {
         Ok(bytes) => bytes,
@@ -205,7 +249,7 @@ fn has_marker(layout: &Layout) -> Result<bool, Error> {
 fn create(layout: &Layout) -> Result<(), Error> {
     let root = layout.root();
     make_root(root)?;
-    for name in OWN_NAMES {
+    for name in own_names() {
         let path = root.join(name);
         match fs_err::read_dir(&path) {
             Ok(mut entries) => {
@@ -227,7 +271,7 @@ fn create(layout: &Layout) -> Result<(), Error> {
         }
     }
     let (folder_mode, file_mode) = modes(root)?;
-    for name in OWN_NAMES {
+    for name in FIRST_NAMES {
         make_folders(&root.join(name), root, folder_mode)?;
     }
     link_marker(layout, file_mode)

@@ -18,6 +18,7 @@ use super::seal::Staged;
 use crate::model::manifest::Manifest;
 use crate::model::name::Role;
 use crate::model::path::EntryPath;
+use crate::model::place::{Home, Place};
 use crate::model::store_path::StorePathName;
 use crate::progress::Observer;
 
@@ -45,6 +46,7 @@ pub struct Published {
     content_size: u64,
     lease: Lease,
     how: How,
+    home: Home,
 }
 
 impl Published {
@@ -64,6 +66,16 @@ impl Published {
             content_size: manifest.content_size(),
             lease,
             how,
+            home: store.home(),
+        }
+    }
+
+    /// Its name and the store that it stands in.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place {
+            home: self.home,
+            name: self.name.clone(),
         }
     }
 
@@ -105,7 +117,7 @@ impl Published {
 }
 
 impl Store {
-    /// Finds the path `name` and leases it, if it is there and valid.
+    /// Finds the path `name` and leases it, if it is there and valid: in this store, else in the lower one.
     ///
     /// # Errors
     /// When the system fails to answer.
@@ -116,16 +128,21 @@ impl Store {
         observer: &dyn Observer,
     ) -> Result<Found, Error> {
         let lease = self.lease(name.hash(), observer)?;
-        Ok(match self.check(name, &lease, depth, observer)? {
-            Verdict::Valid(manifest) => Found::Valid(Box::new(Published::new(
-                self,
-                name.clone(),
-                &manifest,
-                lease,
-                How::Existing,
-            ))),
-            Verdict::Missing => Found::Missing,
+        let existing = |store, manifest, lease| {
+            let how = How::Existing;
+            let published = Published::new(store, name.clone(), &manifest, lease, how);
+            Found::Valid(Box::new(published))
+        };
+        let verdict = match self.check(name, &lease, depth, observer)? {
+            Verdict::Valid(manifest) => return Ok(existing(self, manifest, lease)),
+            verdict => verdict,
+        };
+        if let Some((lower, manifest)) = self.find_lower(name, &lease, depth, observer)? {
+            return Ok(existing(lower, manifest, lease));
+        }
+        Ok(match verdict {
             Verdict::Damaged(damage) => Found::Damaged(damage),
+            _ => Found::Missing,
         })
     }
 }
@@ -149,6 +166,14 @@ impl Staged<'_> {
     /// system cannot exchange two folders.
     pub fn publish(mut self, depth: Depth, observer: &dyn Observer) -> Result<Published, Error> {
         let store = self.staging.store;
+        // What the lower store has is not built again above it.
+        if store.lower().is_some()
+            && let Found::Valid(there) = store.find(&self.name, depth, observer)?
+        {
+            // Whoever renamed it may not have come to the sync yet.
+            store.sync_folder()?;
+            return Ok(*there);
+        }
         let lease = store.lease(self.name.hash(), observer)?;
         let staging = store.layout().staging(&self.staging.id);
         let target = store.layout().path(&self.name);

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::Store;
 use super::error::{Doing, Error};
+use super::fresh;
 use super::lock_file::LockFile;
-use super::with_mode;
 use crate::model::digest::StoreHash;
 use crate::model::store_path::StorePathName;
 
@@ -86,10 +86,11 @@ impl Store {
             layout.root().to_owned(),
             layout.leases(),
             layout.profiles(),
+            layout.lowers(),
             layout.all_realisations(),
         ];
         for path in all.into_iter().chain(profiles).flat_map(|f| unnamed_in(&f)) {
-            if let Err(error) = with_mode::remove(&path) {
+            if let Err(error) = fresh::remove(&path) {
                 refused.push((path, error));
             }
         }
@@ -122,7 +123,7 @@ impl Store {
 fn unnamed_in(folder: &Path) -> Vec<PathBuf> {
     let entries = fs_err::read_dir(folder).into_iter().flatten();
     let names = entries.filter_map(Result::ok).map(|entry| entry.path());
-    names.filter(|path| with_mode::is_new(path)).collect()
+    names.filter(|path| fresh::is_new(path)).collect()
 }
 
 /// Removes the files in `folder` that are named `<prefix>…-<16 hex digits>` and were written before `before`.

@@ -16,7 +16,7 @@ use crate::gc::{self, Swept};
 use crate::model::generation::Cause;
 use crate::model::name::ProfileName;
 use crate::model::store_path::StorePathName;
-use crate::profile::{Change, Locked, current};
+use crate::profile::{Change, Locked, current, places};
 
 /// What pruning removed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -105,7 +105,7 @@ fn drop_undeclared(cx: &Context<'_>) -> Result<Vec<String>, Error> {
         return Ok(dropped);
     }
     let keep = |link: &String| !dropped.contains(link);
-    let mut environments = live.environments.clone();
+    let mut environments = places(cx.store, &pulled, &live)?;
     environments.retain(|link, _| keep(link));
     let mut declarations = live.declarations.clone();
     declarations.retain(|link, _| keep(link));

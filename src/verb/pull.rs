@@ -12,7 +12,7 @@ use super::outcome::Outcome;
 use crate::model::generation::Cause;
 use crate::model::name::ProfileName;
 use crate::model::platform::Platform;
-use crate::profile::{Change, Locked};
+use crate::profile::{Change, Locked, places};
 use crate::progress::Phase;
 
 /// A pulled environment.
@@ -56,11 +56,14 @@ pub fn pull(cx: &Context<'_>, found: Found<'_>, platform: &Platform) -> Result<P
     cx.store.sync_folder()?;
     let mut locked = Locked::wait(cx.store, &ProfileName::pulled(), cx.observer)?;
     let live = locked.current()?;
-    let (mut environments, mut declarations) = live
-        .as_ref()
-        .map(|live| (live.environments.clone(), live.declarations.clone()))
-        .unwrap_or_default();
-    environments.insert(link.clone(), outcome.published.name().clone());
+    let (mut environments, mut declarations) = match &live {
+        Some(live) => (
+            places(cx.store, &ProfileName::pulled(), live)?,
+            live.declarations.clone(),
+        ),
+        None => <_>::default(),
+    };
+    environments.insert(link.clone(), outcome.published.place());
     if let Some(file) = found.project.file() {
         declarations.insert(link.clone(), file.display().to_string());
     }

@@ -21,10 +21,10 @@ use super::outcome::Outcome;
 use super::project::{LockEdits, Project};
 use crate::lock::Block;
 use crate::model::environment::Environment;
-use crate::model::generation::{Cause, Generation, link_name};
+use crate::model::generation::{Cause, link_name};
 use crate::model::name::{EnvName, ProfileName};
+use crate::model::place::Place;
 use crate::model::platform::Platform;
-use crate::model::store_path::StorePathName;
 use crate::profile::{self, Change, Committed, Locked, OutLink};
 use crate::progress::Phase;
 
@@ -350,10 +350,14 @@ fn show(
             realized.profile
         ));
     }
-    let mut environments = kept_links(project, request, live.as_ref(), &cx.host);
+    let shown = match &live {
+        Some(live) => profile::places(cx.store, &realized.profile, live)?,
+        None => BTreeMap::new(),
+    };
+    let mut environments = kept_links(project, request, shown, &cx.host);
     for environment in &realized.environments {
         if let Some(outcome) = &environment.outcome {
-            environments.insert(environment.link.clone(), outcome.published.name().clone());
+            environments.insert(environment.link.clone(), outcome.published.place());
         }
     }
     let change = Change {
@@ -373,12 +377,9 @@ fn show(
 fn kept_links(
     project: &Project,
     request: &Request,
-    live: Option<&Generation>,
+    mut shown: BTreeMap<String, Place>,
     host: &Platform,
-) -> BTreeMap<String, StorePathName> {
-    let Some(live) = live else {
-        return BTreeMap::new();
-    };
+) -> BTreeMap<String, Place> {
     let named = !request.environments.is_empty();
     let own_suffix = link_suffix(&request.platform, host);
     let declared: std::collections::HashSet<String> = project
@@ -393,11 +394,8 @@ fn kept_links(
             .map_or((link, None), |(stem, suffix)| (stem, Some(suffix)));
         named || (declared.contains(stem) && suffix != own_suffix.as_deref())
     };
-    live.environments
-        .iter()
-        .filter(|(link, _)| stays(link))
-        .map(|(link, path)| (link.clone(), path.clone()))
-        .collect()
+    shown.retain(|link, _| stays(link));
+    shown
 }
 
 fn link_suffix(platform: &Platform, host: &Platform) -> Option<String> {

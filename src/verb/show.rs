@@ -1,11 +1,14 @@
 //! What a profile shows, and showing an earlier generation again.
 
+use std::collections::BTreeMap;
+
 use super::context::Context;
 use super::error::Error;
 use super::lookup::Found;
 use super::pull::entry;
 use crate::model::generation::{Cause, Generation, link_name};
 use crate::model::name::ProfileName;
+use crate::model::place::Home;
 use crate::model::platform::Platform;
 use crate::model::store_path::StorePathName;
 use crate::profile::{self, Change, Committed, Locked};
@@ -84,10 +87,35 @@ pub fn shown(
             profile,
             generation,
         }),
-        InStore::Missing | InStore::Damaged(_) => Err(Error::NotInstalled {
-            name: found.environment.name.clone(),
-        }),
+        InStore::Missing | InStore::Damaged(_) => {
+            tell_of_lower(cx, &profile, generation, &path)?;
+            Err(Error::NotInstalled {
+                name: found.environment.name.clone(),
+            })
+        }
     }
+}
+
+/// Says where a profile shows a path that is in no store which is looked at.
+fn tell_of_lower(
+    cx: &Context<'_>,
+    profile: &ProfileName,
+    generation: u64,
+    path: &StorePathName,
+) -> Result<(), Error> {
+    let generation = profile::generation(cx.store, profile, generation)?;
+    let places = profile::places(cx.store, profile, &generation)?;
+    let lower = places.values().find(|place| place.name == *path);
+    if let Some(Home::Lower(id)) = lower.map(|place| place.home)
+        && let Ok(root) = fs_err::read_link(cx.store.layout().lower(id))
+        && cx.store.lower().is_none_or(|lower| lower.root() != root)
+    {
+        cx.note(&format!(
+            "profile {profile} shows it in the lower store {}: `--lower` puts that beneath this one",
+            root.display()
+        ));
+    }
+    Ok(())
 }
 
 /// Shows the links of generation `number` again, or of the one that was live before: as a new generation.
@@ -103,9 +131,13 @@ pub fn restore(
     let target = locked.target(number)?;
     // Leased before the look, until the generation that names them is synced.
     let mut leased = Vec::new();
-    for path in target.environments.values() {
+    let mut environments = BTreeMap::new();
+    for (link, path) in &target.environments {
         match cx.store.find(path, Depth::Quick, cx.observer)? {
-            InStore::Valid(published) => leased.push(published),
+            InStore::Valid(published) => {
+                environments.insert(link.clone(), published.place());
+                leased.push(published);
+            }
             InStore::Missing | InStore::Damaged(_) => {
                 let (profile, number, what) = (name.to_string(), target.number, path.to_string());
                 return Err(profile::Error::NotValid {
@@ -126,7 +158,7 @@ pub fn restore(
         },
         declaration: target.declaration.clone(),
         restores: Some(target.number),
-        environments: target.environments.clone(),
+        environments,
         declarations: target.declarations.clone(),
         now: cx.now,
     };

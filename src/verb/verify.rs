@@ -1,5 +1,7 @@
 //! Verifying paths of the store, and replacing damaged ones.
 
+use std::path::PathBuf;
+
 use super::bring::bring;
 use super::context::{Context, Policy};
 use super::error::Error;
@@ -37,8 +39,10 @@ pub enum Checked {
 /// A path that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
-    /// The path.
+    /// Its name.
     pub name: StorePathName,
+    /// Where it stands: in the store, or in the lower one if it is in that one only.
+    pub path: PathBuf,
     /// Its state now.
     pub state: Checked,
 }
@@ -65,26 +69,39 @@ pub fn verify(
     names
         .iter()
         .map(|name| {
-            let state = check(cx, name)?;
+            let (path, state) = check(cx, name)?;
             let state = match (state, repair) {
-                (Checked::Damaged(faults), Repair::Yes) => heal(cx, scope, platform, name, faults)?,
+                // What is damaged in the lower store is not ours to replace.
+                (Checked::Damaged(faults), Repair::Yes) if path == cx.store.layout().path(name) => {
+                    heal(cx, scope, platform, name, faults)?
+                }
                 (state, _) => state,
             };
             Ok(Verified {
                 name: name.clone(),
+                path,
                 state,
             })
         })
         .collect()
 }
 
-fn check(cx: &Context<'_>, name: &StorePathName) -> Result<Checked, Error> {
+fn check(cx: &Context<'_>, name: &StorePathName) -> Result<(PathBuf, Checked), Error> {
     let lease = cx.store.lease(name.hash(), cx.observer)?;
-    Ok(match cx.store.check(name, &lease, cx.depth, cx.observer)? {
+    let mut path = cx.store.layout().path(name);
+    let mut verdict = cx.store.check(name, &lease, cx.depth, cx.observer)?;
+    if let (Verdict::Missing, Some(lower)) = (&verdict, cx.store.lower()) {
+        verdict = cx.store.check_lower(name, &lease, cx.depth, cx.observer)?;
+        if !matches!(verdict, Verdict::Missing) {
+            path = lower.path(name);
+        }
+    }
+    let state = match verdict {
         Verdict::Valid(_) => Checked::Valid,
         Verdict::Missing => Checked::Missing,
         Verdict::Damaged(damage) => Checked::Damaged(damage.faults),
-    })
+    };
+    Ok((path, state))
 }
 
 fn heal(
@@ -94,8 +111,11 @@ fn heal(
     name: &StorePathName,
     faults: Vec<Fault>,
 ) -> Result<Checked, Error> {
+    // What a lower store has does not mend what is damaged here.
+    let alone = cx.store.alone()?;
     // A quick look must not take for valid what the full check found damaged.
     let cx = &Context {
+        store: &alone,
         depth: Depth::Full,
         bundle: cx.bundle.clone(),
         host: cx.host.clone(),

@@ -41,6 +41,7 @@ fn every_setting_tells_its_origin() {
     registry."localhost:5000".token-realms  -  default
     runtime-bundle-dir  [WORK]  default
     store.lock-timeout  90s  [WORK]/pyro.toml
+    store.lower  -  default
     store.path  [STORE]  PYRO_STORE
     "#);
 }
@@ -95,7 +96,7 @@ fn an_unknown_key_is_shown_in_its_line() {
     insta::assert_snapshot!(run(&["config"]), @r#"
     exit code 78
     ----- stderr
-    error: unknown field `lock-timout`, expected `path` or `lock-timeout`
+    error: unknown field `lock-timout`, expected one of `path`, `lower`, `lock-timeout`
      --> [WORK]/pyro.toml:3:1
       |
     3 | lock-timout = "90s"

@@ -108,7 +108,7 @@ fn a_folder_that_is_no_store_is_left_alone() {
     exit code 78
     ----- stderr
     error: store layout 7, this pyro reads layout 1: [STORE]/layout.json
-    hint: use the pyro that made it, or another --store
+    hint: use the pyro that made it, or name another store
     ");
     assert_eq!(
         fs_err::read_to_string(sandbox.store().join("layout.json")).unwrap(),

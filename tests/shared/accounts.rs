@@ -55,6 +55,7 @@ pub fn there_are_accounts() -> bool {
 pub struct Team {
     sandbox: Sandbox,
     store: PathBuf,
+    lower: Option<PathBuf>,
 }
 
 impl Team {
@@ -83,7 +84,11 @@ impl Team {
             chown(&home, Some(account.uid), Some(account.uid)).unwrap();
             set_mode(&home, 0o700);
         }
-        let team = Self { sandbox, store };
+        let team = Self {
+            sandbox,
+            store,
+            lower: None,
+        };
         chown(team.sandbox.work(), None, Some(TEAM)).unwrap();
         set_mode(&team.sandbox.work(), 0o2775);
         team
@@ -104,6 +109,16 @@ impl Team {
 
     pub fn home(&self, account: Account) -> PathBuf {
         self.sandbox.path(&format!("home-{}", account.uid))
+    }
+
+    /// Puts the store beneath another one, which is used from now on.
+    pub fn put_beneath(&mut self, upper: &Path) {
+        self.lower = Some(std::mem::replace(&mut self.store, upper.to_owned()));
+    }
+
+    /// Uses another store above the same lower one.
+    pub fn put_above(&mut self, upper: &Path) {
+        upper.clone_into(&mut self.store);
     }
 
     /// Declares `vm`, an archive of `tree`, and locks it with its output, so that nobody needs the source again.
@@ -152,6 +167,9 @@ impl Team {
             command.env(name, home.join(below));
         }
         command.env("PYRO_STORE", &self.store);
+        if let Some(lower) = &self.lower {
+            command.env("PYRO_LOWER", lower);
+        }
         command.stdin(std::process::Stdio::null());
         command
     }

@@ -25,7 +25,7 @@ pub fn change(cause: Cause, shows: u64, restores: Option<u64>) -> Change {
         cause,
         declaration: None,
         restores,
-        environments: [("hello".to_owned(), path(shows))].into(),
+        environments: [("hello".to_owned(), path(shows).into())].into(),
         declarations: BTreeMap::new(),
         now: pyro_now(),
     }
@@ -54,7 +54,9 @@ fn restore(store: &Store, number: Option<u64>) -> Option<u64> {
         0,
         Some(target.number),
     );
-    change.environments = target.environments.clone();
+    let again = target.environments.iter();
+    let again = again.map(|(link, path)| (link.clone(), path.clone().into()));
+    change.environments = again.collect();
     locked.commit(&change, None).unwrap();
     Some(target.number)
 }

@@ -68,6 +68,9 @@ fn document(settings: &Settings) -> Config {
         row("store.lock-timeout", &settings.lock_timeout, |timeout| {
             Some(text_of(timeout))
         }),
+        row("store.lower", &settings.lower, |path| {
+            path.as_deref().map(path_value)
+        }),
         row("store.path", &settings.store, |path| Some(path_value(path))),
     ];
     for (host, registry) in &settings.registries {

@@ -1,5 +1,7 @@
 //! `pyro store`: the store as a whole.
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 
 use crate::cli::args::YesFlag;
@@ -11,6 +13,7 @@ use crate::cli::report::events::{escaped, escaped_path};
 use crate::cli::session::Session;
 use crate::cli::settings::Flags;
 use crate::cli::workbench::Workbench;
+use crate::store::Lower;
 use crate::verb::{delete_store, store_info};
 
 /// Look at the store as a whole, or delete it
@@ -84,12 +87,15 @@ impl StoreInfoArgs {
         let document = match Workbench::open_if_there(session, &settings, "store")? {
             None => json::StoreInfo {
                 store: root,
+                lower: settings.lower.value.as_deref().map(text_of),
                 ..json::StoreInfo::default()
             },
             Some(bench) => {
                 let info = store_info(bench.store())?;
                 json::StoreInfo {
                     store: root,
+                    lower: bench.store().lower().map(|lower| text_of(lower.root())),
+                    lower_exists: bench.store().lower().map(Lower::is_there),
                     exists: true,
                     layout: Some(1),
                     paths: info.paths,
@@ -107,8 +113,19 @@ impl StoreInfoArgs {
     }
 }
 
+fn text_of(path: &Path) -> String {
+    path.display().to_string()
+}
+
 fn text(info: &json::StoreInfo) -> String {
     let mut rows = vec![("store", escaped(&info.store).to_string())];
+    if let Some(lower) = &info.lower {
+        let away = match info.lower_exists {
+            Some(false) => ", which is not there",
+            _ => "",
+        };
+        rows.push(("lower", format!("{}{away}", escaped(lower))));
+    }
     if info.exists {
         rows.extend([
             ("paths", info.paths.to_string()),

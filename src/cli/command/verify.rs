@@ -100,7 +100,7 @@ impl VerifyArgs {
             }
             .into());
         }
-        let document = document(&settings, depth, &verified, session);
+        let document = document(depth, &verified, session);
         session
             .report()
             .answer(&document, |document| text(document, session))?;
@@ -149,13 +149,7 @@ impl VerifyArgs {
     }
 }
 
-fn document(
-    settings: &Settings,
-    depth: Depth,
-    verified: &[Verified],
-    session: &Session,
-) -> json::Verify {
-    let store = settings.store.value.join("store");
+fn document(depth: Depth, verified: &[Verified], session: &Session) -> json::Verify {
     let good = verified.iter().filter(|one| one.is_good()).count();
     let paths = verified.iter().map(|one| {
         let (status, faults) = match &one.state {
@@ -164,7 +158,7 @@ fn document(
             Checked::Damaged(faults) => (json::PathStatus::Damaged, faults.as_slice()),
             Checked::Repaired(faults, _) => (json::PathStatus::Repaired, faults.as_slice()),
         };
-        let path = store.join(one.name.as_str()).display().to_string();
+        let path = one.path.display().to_string();
         json::VerifiedPath {
             path,
             status,

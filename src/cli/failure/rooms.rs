@@ -125,7 +125,9 @@ fn kind_of_store(error: &store::Error) -> Kind {
         store::Error::Io { source, .. } | store::Error::Content { source, .. } => {
             Kind::of_io(source)
         }
-        store::Error::UnknownLayout { .. } | store::Error::Foreign { .. } => Kind::Configuration,
+        store::Error::UnknownLayout { .. }
+        | store::Error::Foreign { .. }
+        | store::Error::NotLower { .. } => Kind::Configuration,
         store::Error::Tree(_) | store::Error::HardLink { .. } | store::Error::OwnManifest => {
             Kind::Integrity
         }
@@ -143,8 +145,11 @@ impl From<store::Error> for Failure {
         let failure = Self::of(kind_of_store(&error), &error);
         match (&error, failure.kind) {
             (store::Error::UnknownLayout { .. }, _) => {
-                failure.hint("use the pyro that made it, or another --store")
+                failure.hint("use the pyro that made it, or name another store")
             }
+            (store::Error::NotLower { .. }, _) => failure.hint(
+                "name the folder of another store with --lower, PYRO_LOWER or `lower` in [store] of the configuration",
+            ),
             (store::Error::Foreign { .. }, _) => {
                 failure.hint("name another folder with --store or PYRO_STORE")
             }

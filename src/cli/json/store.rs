@@ -10,6 +10,10 @@ use super::Document;
 pub struct StoreInfo {
     /// The store's root.
     pub store: String,
+    /// The root of the store beneath it, which is only read and not counted here; null where none is named.
+    pub lower: Option<String>,
+    /// Whether that one is there; null where none is named, or the store itself does not exist.
+    pub lower_exists: Option<bool>,
     /// Whether it is one already; it is made by the first realization.
     pub exists: bool,
     /// The version of its layout; null where it does not exist.

@@ -38,6 +38,10 @@ pub struct StoreSection {
     #[serde(default, deserialize_with = "absolute_path")]
     #[schemars(with = "Option<String>")]
     pub path: Option<PathBuf>,
+    /// The folder of a store beneath it, which is only read; an absolute path.
+    #[serde(default, deserialize_with = "absolute_path")]
+    #[schemars(with = "Option<String>")]
+    pub lower: Option<PathBuf>,
     /// How long to wait for a lock that somebody else holds.
     #[serde(default)]
     pub lock_timeout: Option<Timespan>,
@@ -164,7 +168,7 @@ mod tests {
         assert_eq!(at, "lock-timout");
         assert_eq!(
             message,
-            "unknown field `lock-timout`, expected `path` or `lock-timeout`"
+            "unknown field `lock-timout`, expected one of `path`, `lower`, `lock-timeout`"
         );
         let (message, at) = mistake("[stroe]\npath = \"/x\"\n");
         assert_eq!(at, "stroe");

@@ -31,7 +31,7 @@ impl Store {
         name: &StorePathName,
         seen: RecordHash,
     ) -> Result<bool, Error> {
-        let path = self.layout().full_check(self.uid(), name.hash());
+        let path = self.records().full_check(self.uid(), name.hash());
         match read_record::<FullCheck>(&path) {
             Ok(found) => Ok(found.is_some_and(|check| check.path == *name && check.seen == seen)),
             // A memory that cannot be read costs a check, no more.
@@ -41,7 +41,7 @@ impl Store {
     }
 
     /// Remembers a full check; where this account may not write, it is made again next time.
-    pub(super) fn remember_check(
+    pub(in crate::store) fn remember_check(
         &self,
         name: &StorePathName,
         seen: RecordHash,
@@ -51,8 +51,8 @@ impl Store {
             path: name.clone(),
             seen,
         };
-        let path = self.layout().full_check(self.uid(), name.hash());
-        let folder = self.layout().realisations(self.uid());
+        let path = self.records().full_check(self.uid(), name.hash());
+        let folder = self.records().realisations(self.uid());
         let written = self
             .make_folder(&folder)
             .and_then(|()| write_record(&path, &record, self.file_mode()));

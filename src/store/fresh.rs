@@ -1,4 +1,4 @@
-//! Folders and lock files that have their mode before they have their name.
+//! Folders and lock files that have their mode before they have their name, and links.
 //!
 //! The umask takes its part of the mode that `mkdir` and `open` are given; a second call gives it back. In between
 //! another account of the group would find a thing that it may not use, and find it so for ever if the maker is
@@ -44,6 +44,12 @@ pub(super) fn file(path: &Path, mode: u32) -> Result<Option<OwnedFd>, Error> {
     named(path, make, AtFlags::empty())
 }
 
+/// Makes a symlink; `false` where something has that name already.
+pub(super) fn link(path: &Path, target: &Path) -> Result<bool, Error> {
+    let make = |new: &Path| rustix::fs::symlink(target, new);
+    Ok(named(path, make, AtFlags::empty())?.is_some())
+}
+
 /// Makes something under a name of its own, then gives it the name `path` if that is free.
 fn named<T>(
     path: &Path,
@@ -77,7 +83,7 @@ pub(super) fn is_new(path: &Path) -> bool {
         .is_some_and(|id| id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// Removes something that was made and not named; an empty folder or a file.
+/// Removes something that was made and not named; an empty folder, a file or a link.
 pub(super) fn remove(path: &Path) -> Result<(), Error> {
     let mut removed = rustix::fs::unlink(path);
     if matches!(removed, Err(Errno::ISDIR | Errno::PERM)) {
