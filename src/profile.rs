@@ -20,8 +20,8 @@ mod read;
 mod sticky;
 
 pub use error::Error;
-pub use held::Held;
+pub use held::{Held, Hold};
 pub use locked::{Change, Committed, Locked, Tried};
-pub use out_link::OutLink;
+pub use out_link::{OutLink, folders_above};
 pub use places::places;
-pub use read::{Summary, current, current_number, generation, generations, history, list};
+pub use read::{Summary, current, current_number, generation, generations, history, list, names};

@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,8 @@ pub struct Store {
     folder_mode: u32,
     file_mode: u32,
     patience: Patience,
+    /// When the first lease was taken, in seconds since the epoch by the clock of the file system.
+    first_use: OnceLock<i64>,
     /// Itself, but for a lower store.
     home: Home,
     /// Where this account remembers its full checks: in this store, or, of a lower one, in the one above it.
@@ -81,6 +84,7 @@ impl Store {
             folder_mode,
             file_mode,
             patience,
+            first_use: OnceLock::new(),
             home: Home::Own,
             lower: None,
         })
@@ -94,6 +98,7 @@ impl Store {
             home: Home::Lower(id),
             records: self.layout.clone(),
             lower: None,
+            first_use: OnceLock::new(),
             ..*self
         })
     }
@@ -141,6 +146,10 @@ impl Store {
     #[must_use]
     pub fn wait<'a>(&'a self, observer: &'a dyn Observer) -> (&'a Patience, &'a dyn Observer) {
         (&self.patience, observer)
+    }
+
+    pub(super) fn first_use(&self) -> &OnceLock<i64> {
+        &self.first_use
     }
 
     pub(super) fn folder(&self) -> &OwnedFd {

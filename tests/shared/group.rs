@@ -178,12 +178,15 @@ fn pruned(pair: &Pair<'_>, points: &mut Points) {
     }
     points.same(inside::names(&team.store().join("profiles")), vec![]);
     // Three paths: the first two are the one's and the third the other's, or so; each is renamed away at once.
+    let planned = pair.ask(BOB, &["gc", "--dry-run"]);
+    points.same(planned["paths"].as_array().map(Vec::len), Some(3));
     let pruned = pair.ask(ALICE, &["env", "prune"]);
     points.same(&pruned["count"], &json!(3));
     let ours = |name: &String| owner(&team.store().join("store").join(name)) == ALICE.uid;
     points.holds(!team.names().iter().any(ours), "trash of her own");
-    let pruned = pair.ask(BOB, &["env", "prune"]);
-    points.same(&pruned["count"], &json!(0));
+    let collected = pair.ask(BOB, &["gc", "--max-size", "0"]);
+    points.same(collected["paths"].as_array().map(Vec::len), Some(0));
+    points.same(&collected["refused"], &json!([]));
     points.same(team.names(), vec![]);
     points.same(inside::names(&team.store().join("leases")), vec![]);
     pair.run(BOB, &["store", "delete", "--yes"]);

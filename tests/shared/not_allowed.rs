@@ -1,6 +1,8 @@
 //! What an account may not do is said and not done: in sticky folders, to another account's things, from outside of the
 //! group.
 
+use fs_err::os::unix::fs::symlink;
+
 use crate::accounts::{ALICE, BOB, CAROL, Team, hide_damage, owner, set_mode, there_are_accounts};
 use crate::inside;
 use crate::tree::Tree;
@@ -26,7 +28,16 @@ fn who_is_not_of_the_group_reads() {
     assert_eq!(shown.raw_stdout.trim_end(), path.to_str().unwrap());
     run(&["verify"]).code(0);
     run(&["verify", "vm", "--quick"]).code(0);
-    run(&["store", "info"]).code(0);
+    for words in [
+        &["store", "info"][..],
+        &["du"],
+        &["why", "vm"],
+        &["gc", "--dry-run"],
+        &["gc", "roots", "list"],
+    ] {
+        let ended = run(words);
+        assert_eq!(ended.code, 0, "{words:?}: {ended}");
+    }
     run(&["profile", "history", "--profile", "p"]).code(0);
     let found = team.ask(CAROL, "022", &["env", "inspect", "vm"]);
     assert_eq!(found["installed"], true);
@@ -50,9 +61,11 @@ fn who_is_not_of_the_group_reads() {
     }
     // Nothing is hers to remove, so nothing goes.
     fs_err::remove_dir_all(team.store().join("profiles/p")).unwrap();
-    let pruned = run(&["env", "prune"]).code(0);
-    assert!(pruned.stdout.starts_with("0 removed"), "{pruned}");
-    assert!(pruned.stderr.contains("note: left "), "{pruned}");
+    for collect in [&["env", "prune"][..], &["gc"]] {
+        let ended = run(collect).code(0);
+        assert!(ended.stderr.contains("note: left "), "{ended}");
+    }
+    assert!(path.is_dir());
     run(&["store", "delete", "--yes"]).code(77);
     assert!(path.join("vmlinux").is_file());
     assert_eq!(inside::names(&team.store().join("realisations")), before);
@@ -155,15 +168,12 @@ fn an_out_link_in_a_closed_home_is_kept_by_others() {
         .code(0);
     team.run(ALICE, "077", &["profile", "delete", "p", "--yes"])
         .code(0);
-    let pruned = team.run(BOB, "077", &["env", "prune"]).code(0);
-    assert_eq!(
-        pruned
-            .stderr
-            .matches("this account may not look there")
-            .count(),
-        2,
-        "{pruned}"
-    );
+    for collect in [&["env", "prune"][..], &["gc", "--dry-run"], &["gc"]] {
+        let ended = team.run(BOB, "077", collect).code(0);
+        let hidden = ended.stderr.matches("this account may not look there");
+        let expected = if collect.contains(&"--dry-run") { 0 } else { 2 };
+        assert_eq!(hidden.count(), expected, "{ended}");
+    }
     assert!(path.join("vmlinux").is_file());
     assert_eq!(inside::names(&team.store().join("roots")).len(), 2);
     assert_eq!(
@@ -174,6 +184,29 @@ fn an_out_link_in_a_closed_home_is_kept_by_others() {
     fs_err::remove_file(link).unwrap();
     fs_err::remove_dir_all(deeper).unwrap();
     team.run(ALICE, "077", &["env", "prune"]).code(0);
+    assert_eq!(team.names(), [""; 0]);
+}
+
+#[test]
+fn a_root_that_is_a_link_in_a_closed_home_is_kept_with_what_it_led_to() {
+    if !there_are_accounts() {
+        return;
+    }
+    let (team, path) = with_path(&Tree::vm(1));
+    let link = team.home(ALICE).join("mine");
+    symlink(&path, &link).unwrap();
+    let add = ["gc", "roots", "add", link.to_str().unwrap()];
+    team.run(ALICE, "077", &add).code(0);
+    let delete = ["profile", "delete", "p", "--yes"];
+    team.run(BOB, "077", &delete).code(0);
+    let collected = team.run(BOB, "077", &["gc"]).code(0);
+    let told = "this account may not look there";
+    assert!(collected.stderr.contains(told), "{collected}");
+    assert!(path.is_dir());
+    team.run(ALICE, "077", &["gc"]).code(0);
+    assert!(path.is_dir());
+    fs_err::remove_file(link).unwrap();
+    team.run(ALICE, "077", &["gc"]).code(0);
     assert_eq!(team.names(), [""; 0]);
 }
 
