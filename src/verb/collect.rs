@@ -128,9 +128,7 @@ pub struct Chain {
 pub fn why(cx: &Context<'_>, name: &StorePathName) -> Result<Reasons, Error> {
     let path = cx.store.layout().path(name);
     if fs_err::symlink_metadata(&path).is_err() {
-        return Err(Error::UnknownPath {
-            what: name.to_string(),
-        });
+        return Err(Error::not_here(cx.store, name));
     }
     let roots = Roots::read(cx.store)?;
     let holding = roots.of(name).map(|holding| chain(cx, holding)).collect();

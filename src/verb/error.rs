@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::outcome::{Skipped, Why};
 use crate::model::name::EnvName;
 use crate::model::platform::Platform;
+use crate::model::store_path::StorePathName;
 
 /// All that can go wrong above the rooms, and what comes up from them.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +144,12 @@ pub enum Error {
         /// The roles that it has.
         known: Vec<String>,
     },
+    /// A path of the lower store, where nothing is held or collected.
+    #[error("stands in the lower store, of which nothing is held or collected: {}", path.display())]
+    InLower {
+        /// Where.
+        path: PathBuf,
+    },
     /// Not a store path, not an environment.
     #[error("neither an environment nor a path of this store: {what}")]
     UnknownPath {
@@ -161,6 +168,17 @@ impl Error {
             doing,
             path: path.as_ref().to_owned(),
             source: source.into(),
+        }
+    }
+
+    /// The error for a path that is not in the store itself.
+    pub(super) fn not_here(store: &crate::store::Store, name: &StorePathName) -> Self {
+        let below = store.lower().map(|lower| lower.path(name));
+        match below.filter(|path| fs_err::symlink_metadata(path).is_ok()) {
+            Some(path) => Self::InLower { path },
+            None => Self::UnknownPath {
+                what: name.to_string(),
+            },
         }
     }
 

@@ -78,8 +78,7 @@ pub fn add_root(cx: &Context<'_>, subject: &Path) -> Result<ListedRoot, Error> {
     if let Root::Path(root) = &root
         && fs_err::symlink_metadata(cx.store.layout().path(&root.path)).is_err()
     {
-        let what = root.path.to_string();
-        return Err(Error::UnknownPath { what });
+        return Err(Error::not_here(cx.store, &root.path));
     }
     let record = cx.store.layout().root_record(root.id());
     if read_record::<Root>(&record).ok().flatten().as_ref() != Some(&root) {

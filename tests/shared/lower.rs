@@ -173,6 +173,15 @@ fn what_is_valid_in_the_lower_store_is_used_in_place() {
         assert_eq!(verified["paths"][0]["path"], json!(there), "{word}");
         assert_eq!(verified["valid"], 1, "{word}");
     }
+    // Nothing holds it here, and it is said why.
+    for words in [
+        &["why", "vm"][..],
+        &["gc", "roots", "add", there.to_str().unwrap()],
+    ] {
+        let ended = layers.run(words).code(2);
+        let told = "stands in the lower store, of which nothing is held or collected: [TEMP]/base";
+        assert!(ended.stderr.contains(told), "{ended}");
+    }
     // Collecting takes nothing of it, whatever is held above.
     for profile in ["p", "pulled"] {
         layers.run(&["profile", "delete", profile, "--yes"]).code(0);

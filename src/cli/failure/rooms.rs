@@ -44,7 +44,7 @@ fn kind(error: &Error) -> Kind {
         Error::UnknownEnvironment { .. }
         | Error::UnknownArtifact { .. }
         | Error::ReservedProfile => Kind::Configuration,
-        Error::UnknownPath { .. } | Error::Root(_) => Kind::Usage,
+        Error::UnknownPath { .. } | Error::InLower { .. } | Error::Root(_) => Kind::Usage,
         Error::Platform { .. } | Error::NotInstalled { .. } => Kind::Unavailable,
         // Without a lock every block is missing, which is what stale means.
         Error::NoLock { .. }
@@ -104,6 +104,7 @@ fn hint(error: &Error) -> Option<String> {
                            can be one"
                 .to_owned()
         }
+        Error::InLower { .. } => "ask the lower store itself, with --store".to_owned(),
         Error::UnknownPath { .. } => {
             "`pyro env list` and `pyro store info` show what there is".to_owned()
         }
