@@ -8,6 +8,7 @@ mod bring;
 mod collect;
 mod context;
 mod diff_id;
+mod doctor;
 mod error;
 mod inspect;
 mod local;
@@ -27,6 +28,7 @@ mod verify;
 
 pub use collect::{Chain, Forecast, Reasons, chain, collect, forecast, paths_of_digest, why};
 pub use context::{Context, Policy};
+pub use doctor::{Diagnosis, Problem, diagnose};
 pub use error::Error;
 pub use inspect::{Inspected, inspect};
 pub use lock::{BlockState, LockMode, LockReport, Locked, Outputs, lock, stale_blocks};

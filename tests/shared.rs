@@ -22,6 +22,9 @@ mod accounts;
 #[path = "shared/disk.rs"]
 mod disk;
 #[cfg(test)]
+#[path = "shared/doctor.rs"]
+mod doctor;
+#[cfg(test)]
 #[path = "shared/group.rs"]
 mod group;
 #[cfg(test)]

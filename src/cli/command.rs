@@ -8,6 +8,7 @@ pub mod add;
 pub mod cli_docs;
 pub mod completions;
 pub mod config;
+pub mod doctor;
 pub mod du;
 pub mod env;
 pub mod gc;
@@ -50,6 +51,7 @@ pub enum Command {
     Profile(profile::ProfileArgs),
     Store(store::StoreArgs),
     Config(config::ConfigArgs),
+    Doctor(doctor::DoctorArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
     #[command(hide = true)]
@@ -80,6 +82,7 @@ impl Command {
             Self::Profile(args) => args.run(session),
             Self::Store(args) => args.run(session),
             Self::Config(args) => args.run(session),
+            Self::Doctor(args) => args.run(session),
             Self::Schema(args) => args.run(session),
             Self::Completions(args) => args.run(session),
             Self::Man(args) => args.run(session),
@@ -105,6 +108,7 @@ impl Command {
             Self::Profile(args) => args.document_name(),
             Self::Store(args) => args.document_name(),
             Self::Config(_) => "config",
+            Self::Doctor(_) => "doctor",
             Self::Schema(_) => "schema",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",

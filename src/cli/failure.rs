@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+mod doctor;
 pub mod render;
 mod rooms;
 mod settings;

@@ -10,6 +10,7 @@ use serde::Serialize;
 pub mod completions;
 pub mod config;
 pub mod declaration;
+pub mod doctor;
 pub mod env;
 pub mod error;
 pub mod gc;

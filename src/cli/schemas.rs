@@ -75,6 +75,7 @@ fn documents() -> Vec<Entry> {
         document::<completions::Completions>("pyro.completions"),
         document::<completions::Man>("pyro.man"),
         document::<config::Config>("pyro.config"),
+        document::<json::doctor::Doctor>("pyro.doctor"),
         document::<schema::SchemaAnswer>("pyro.schema"),
         document::<completions::CliDocs>("pyro.cli-docs"),
         document::<declaration::Init>("pyro.init"),

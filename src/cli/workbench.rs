@@ -62,6 +62,9 @@ impl<'s> Workbench<'s> {
             Some(lower) => store.above(lower)?,
         };
         let observer = session.report().observer(verb);
+        if let Some(text) = store.file_system().warning() {
+            observer.event(Event::Note { text: &text });
+        }
         if let Some(away) = store.lower().filter(|lower| !lower.is_there()) {
             let text = format!(
                 "the lower store {} is not there: nothing of it is installed",

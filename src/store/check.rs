@@ -219,7 +219,8 @@ pub(super) fn is_short(error: &std::io::Error) -> bool {
         || Errno::from_io_error(error).is_some_and(is_shortage)
 }
 
-fn is_refusal(error: &std::io::Error) -> bool {
+/// Whether the system said that this account may not, or that nobody may.
+pub(super) fn is_refusal(error: &std::io::Error) -> bool {
     matches!(
         error.kind(),
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem

@@ -52,6 +52,16 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// The file system cannot keep what a store promises.
+    #[error("no store can be kept on {file_system}, {lacks}: {}", path.display())]
+    Unfit {
+        /// Its type.
+        file_system: String,
+        /// What is missing.
+        lacks: &'static str,
+        /// The store's folder.
+        path: PathBuf,
+    },
     /// What was named as the lower store is none.
     #[error("cannot be a lower store, {why}: {}", path.display())]
     NotLower {
@@ -174,7 +184,7 @@ pub(super) fn refused(doing: &'static str, path: &Path, uid: u32, errno: Errno) 
 }
 
 /// Whether a system error means that there was no room left to write.
-fn is_full(error: &io::Error) -> bool {
+pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded

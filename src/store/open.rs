@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::durable;
 use super::error::{Doing, Error};
+use super::file_system::FileSystem;
 use super::layout::{FIRST_NAMES, Layout, own_names};
 use super::lock_file::Patience;
 use super::lower::Lower;
-use super::{fresh, record_file};
+use super::rights::{Deed, require};
+use super::{fresh, probe, record_file};
 use crate::model::digest::LowerId;
 use crate::model::place::Home;
 use crate::progress::Observer;
@@ -32,6 +34,7 @@ pub struct Store {
     layout: Layout,
     /// `store/`, for renames within it and for its sync.
     folder: OwnedFd,
+    file_system: FileSystem,
     uid: u32,
     folder_mode: u32,
     file_mode: u32,
@@ -49,14 +52,26 @@ impl Store {
     /// Opens the store at `root`, an absolute path, and makes it where nothing speaks against it.
     ///
     /// # Errors
-    /// When the folder has a layout that this pyro does not know, holds something else under a name of ours, or
-    /// cannot be read or made.
+    /// When the folder has a layout that this pyro does not know, holds something else under a name of ours, stands on a
+    /// file system whose locks or renames do not work, or cannot be read or made.
     pub fn open(root: &Path, patience: Patience) -> Result<Self, Error> {
         let layout = Layout::new(root.to_owned());
         if !has_marker(&layout)? {
             create(&layout)?;
         }
-        Self::open_existing(layout, patience)
+        let store = Self::open_existing(layout, patience)?;
+        probe::require_fit(store.file_system, &store.layout.leases(), root)?;
+        Ok(store)
+    }
+
+    /// An error if no store could be made at `root`, which is none: nothing is made.
+    ///
+    /// # Errors
+    /// When the folder holds something else under a name of ours, or this account may not make it.
+    pub fn require_possible(root: &Path) -> Result<(), Error> {
+        let layout = Layout::new(root.to_owned());
+        require_free(&layout)?;
+        require(nearest_folder(root), Deed::Write)
     }
 
     /// Opens the store at `root` if there is one.
@@ -74,12 +89,14 @@ impl Store {
 
     pub(super) fn open_existing(layout: Layout, patience: Patience) -> Result<Self, Error> {
         let folder = open_folder(layout.store())?;
+        let file_system = FileSystem::of(&folder, layout.store())?;
         let (folder_mode, file_mode) = modes(layout.root())?;
         let uid = rustix::process::geteuid().as_raw();
         Ok(Self {
             records: layout.clone(),
             layout,
             folder,
+            file_system,
             uid,
             folder_mode,
             file_mode,
@@ -134,6 +151,12 @@ impl Store {
     #[must_use]
     pub fn uid(&self) -> u32 {
         self.uid
+    }
+
+    /// What it stands on.
+    #[must_use]
+    pub fn file_system(&self) -> FileSystem {
+        self.file_system
     }
 
     /// How long to wait for others.
@@ -257,7 +280,30 @@ pub(super) fn has_marker(layout: &Layout) -> Result<bool, Error> {
 /// Our folders without a marker mean either that or somebody else's data, so only empty ones are taken over.
 fn create(layout: &Layout) -> Result<(), Error> {
     let root = layout.root();
-    make_root(root)?;
+    let is_new = make_root(root)?;
+    let fit = require_free(layout)
+        .and_then(|()| FileSystem::at(root))
+        .and_then(|file_system| probe::require_fit(file_system, root, root));
+    if fit.is_err() && is_new {
+        let _ = fs_err::remove_dir(root);
+    }
+    fit?;
+    let (folder_mode, file_mode) = modes(root)?;
+    for name in FIRST_NAMES {
+        make_folders(&root.join(name), root, folder_mode)?;
+    }
+    link_marker(layout, file_mode)
+}
+
+/// The nearest folder at or above `path` that is there.
+pub(super) fn nearest_folder(path: &Path) -> &Path {
+    let mut all = path.ancestors();
+    all.find(|folder| folder.is_dir()).unwrap_or(Path::new("/"))
+}
+
+/// An error if a root without a marker has something under a name of ours.
+fn require_free(layout: &Layout) -> Result<(), Error> {
+    let root = layout.root();
     for name in own_names() {
         let path = root.join(name);
         match fs_err::read_dir(&path) {
@@ -279,15 +325,12 @@ fn create(layout: &Layout) -> Result<(), Error> {
             }
         }
     }
-    let (folder_mode, file_mode) = modes(root)?;
-    for name in FIRST_NAMES {
-        make_folders(&root.join(name), root, folder_mode)?;
-    }
-    link_marker(layout, file_mode)
+    Ok(())
 }
 
 /// Makes the root with the store's own mode whatever the umask says; what stands above it is made as the umask says.
-fn make_root(root: &Path) -> Result<(), Error> {
+/// Tells whether it is new.
+fn make_root(root: &Path) -> Result<bool, Error> {
     if let Some(above) = root.parent() {
         make_above(above)?;
     }
@@ -296,9 +339,9 @@ fn make_root(root: &Path) -> Result<(), Error> {
             // A folder of a group hands its group down by the setgid bit.
             let (mode, _) = modes(root)?;
             rustix::fs::chmod(root, Mode::from_raw_mode(mode)).doing("set the mode of", root)?;
-            durable::sync_parent(root)
+            durable::sync_parent(root).map(|()| true)
         }
-        Err(rustix::io::Errno::EXIST) => Ok(()),
+        Err(rustix::io::Errno::EXIST) => Ok(false),
         Err(error) => Err(Error::io("make", root, error)),
     }
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::Store;
 use super::error::{Doing, Error};
-use super::fresh;
 use super::lock_file::LockFile;
+use super::{fresh, probe};
 use crate::model::digest::StoreHash;
 use crate::model::store_path::StorePathName;
 
@@ -112,6 +112,9 @@ impl Store {
         let root = self.layout().root();
         self.remove_unnamed(&mut refused);
         remove_old(root, ".layout-", before, &mut refused);
+        for folder in [root, &self.layout().leases()] {
+            remove_old(folder, probe::PREFIX, before, &mut refused);
+        }
         remove_old(&self.layout().roots(), ".", before, &mut refused);
         let records = self.layout().realisations(self.uid());
         remove_old(&records, ".", before, &mut refused);

@@ -52,6 +52,26 @@ impl Disk {
 }
 
 impl Disk {
+    /// Mounts one of half a megabyte.
+    pub fn small(at: &Path) -> Option<Self> {
+        let words = ["-t", "tmpfs", "-o", "size=512k,nr_inodes=200", "tmpfs"];
+        mounted(&words, at)
+    }
+
+    /// Takes every byte and every inode.
+    pub fn fill(&self) {
+        let at = self.mounted.as_ref().unwrap();
+        let block = [1_u8; 4096];
+        for n in 0.. {
+            if fs_err::write(at.join(format!("filler-{n}")), block).is_err() {
+                break;
+            }
+        }
+        let first = at.join("filler-0");
+        let mut first = fs_err::OpenOptions::new().append(true).open(first).unwrap();
+        while std::io::Write::write_all(&mut first, &block).is_ok() {}
+    }
+
     /// Makes a folder one that nobody may write in; none, which is said, where this may not be done.
     pub fn read_only(at: &Path) -> Option<Self> {
         let disk = mounted(&["--bind", at.to_str().unwrap()], at)?;

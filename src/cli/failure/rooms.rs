@@ -9,7 +9,7 @@ use crate::{fetch, gc, profile, store, unpack};
 
 const MAKE_SPACE: &str = "`pyro gc` removes what nothing holds";
 const MAY_NOT: &str =
-    "this account may not write there: ask who owns it, or name another store with --store";
+    "this account may not write there: `pyro doctor` says more; --store names another store";
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -133,6 +133,7 @@ fn kind_of_store(error: &store::Error) -> Kind {
         }
         store::Error::UnknownLayout { .. }
         | store::Error::Foreign { .. }
+        | store::Error::Unfit { .. }
         | store::Error::NotLower { .. } => Kind::Configuration,
         store::Error::Tree(_) | store::Error::HardLink { .. } | store::Error::OwnManifest => {
             Kind::Integrity
@@ -153,6 +154,8 @@ impl From<store::Error> for Failure {
             (store::Error::UnknownLayout { .. }, _) => {
                 failure.hint("use the pyro that made it, or name another store")
             }
+            (store::Error::Unfit { .. }, _) => failure
+                .hint("name a folder on ext4, XFS, Btrfs or tmpfs with --store or PYRO_STORE"),
             (store::Error::NotLower { .. }, _) => failure.hint(
                 "name the folder of another store with --lower, PYRO_LOWER or `lower` in [store] of the configuration",
             ),
