@@ -19,6 +19,7 @@
 //! tried, never waited for; a shared lease is never upgraded.
 
 mod check;
+mod crew;
 mod delete;
 mod durable;
 mod error;
@@ -38,7 +39,8 @@ mod staging;
 mod stale;
 mod trash;
 
-pub use check::{Damage, Depth, Fault, FullCheck, Verdict};
+pub use check::{Damage, Depth, Fault, FullCheck, LastChecks, Verdict};
+pub use crew::Crew;
 pub use error::Error;
 pub use layout::Layout;
 pub use lease::Lease;

@@ -48,7 +48,7 @@ fn tidy(store: &Store, locked: Locked<'_>) -> Result<(), profile::Error> {
     }
 }
 
-/// Removes lock files that guard nothing, and records that were never finished.
+/// Removes lock files that guard nothing, records that were never finished, and those of paths that are gone.
 pub(super) fn of_store(
     store: &Store,
     now: jiff::Timestamp,
@@ -56,7 +56,8 @@ pub(super) fn of_store(
 ) -> Result<(), Error> {
     let refused = store.remove_stale_locks()?;
     let unfinished = store.remove_unfinished(now.as_second() - RECORD_TIME);
-    for (path, error) in refused.into_iter().chain(unfinished) {
+    let remembered = store.forget_gone_paths()?;
+    for (path, error) in refused.into_iter().chain(unfinished).chain(remembered) {
         swept.refuse(path, &error);
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Leases: while somebody holds one, nobody takes the path away.
 
 use super::Store;
+use super::check::is_refusal;
 use super::error::Error;
 use super::lock_file::LockFile;
 use crate::model::digest::StoreHash;
@@ -11,7 +12,7 @@ use crate::progress::Observer;
 #[must_use = "the path may be collected as soon as this is dropped"]
 pub struct Lease {
     hash: StoreHash,
-    /// None on a read-only store that has no lease file: nobody can delete there.
+    /// None on a read-only store that has no lease file, or where this account may not make one.
     lock: Option<LockFile>,
 }
 
@@ -22,7 +23,7 @@ impl Lease {
         self.hash
     }
 
-    /// Whether a lock is behind it; not so on a read-only store.
+    /// Whether a lock is behind it; not so where this account may not write and nobody has made a lease file yet.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.lock.is_some()
@@ -38,11 +39,7 @@ impl Store {
         let path = self.layout().lease(hash);
         let lock = match LockFile::shared(&path, self.file_mode(), self.patience(), observer) {
             Ok(lock) => Some(lock),
-            Err(Error::Io { source, .. })
-                if source.kind() == std::io::ErrorKind::ReadOnlyFilesystem =>
-            {
-                None
-            }
+            Err(Error::Io { source, .. }) if is_refusal(&source) => None,
             Err(error) => return Err(error),
         };
         if let Some(lock) = &lock {
