@@ -59,6 +59,7 @@ pub fn entries() -> Vec<Entry> {
         file::<Realisation>("realisation"),
         file::<Generation>("generation"),
         file::<crate::store::FullCheck>("full-check"),
+        file::<crate::store::LastChecks>("last-checks"),
         file::<OutLinkRoot>("root"),
         file::<ConfigFile>("config"),
     ];
