@@ -16,6 +16,9 @@ mod inside;
 mod tree;
 
 #[cfg(test)]
+#[path = "upkeep/copies.rs"]
+mod copies;
+#[cfg(test)]
 #[path = "upkeep/heal.rs"]
 mod heal;
 #[cfg(test)]
