@@ -22,6 +22,9 @@ mod copies;
 #[path = "upkeep/heal.rs"]
 mod heal;
 #[cfg(test)]
+#[path = "upkeep/hold.rs"]
+mod hold;
+#[cfg(test)]
 #[path = "upkeep/other.rs"]
 mod other;
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod cli_docs;
 pub mod completions;
 pub mod config;
 pub mod env;
+pub mod hold;
 pub mod init;
 pub mod lock;
 pub mod man;
@@ -40,6 +41,7 @@ pub enum Command {
     Update(update::UpdateArgs),
     Env(env::EnvArgs),
     Path(path::PathArgs),
+    Hold(hold::HoldArgs),
     Verify(verify::VerifyArgs),
     Profile(profile::ProfileArgs),
     Store(store::StoreArgs),
@@ -67,6 +69,7 @@ impl Command {
             Self::Update(args) => args.run(session),
             Self::Env(args) => args.run(session),
             Self::Path(args) => args.run(session),
+            Self::Hold(args) => args.run(session),
             Self::Verify(args) => args.run(session),
             Self::Profile(args) => args.run(session),
             Self::Store(args) => args.run(session),
@@ -89,6 +92,7 @@ impl Command {
             Self::Lock(_) | Self::Update(_) => "lock",
             Self::Env(args) => args.document_name(),
             Self::Path(_) => "path",
+            Self::Hold(_) => "hold",
             Self::Verify(_) => "verify",
             Self::Profile(args) => args.document_name(),
             Self::Store(args) => args.document_name(),

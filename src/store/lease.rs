@@ -1,5 +1,7 @@
 //! Leases: while somebody holds one, nobody takes the path away.
 
+use std::io::ErrorKind;
+
 use super::Store;
 use super::check::is_refusal;
 use super::error::Error;
@@ -12,8 +14,8 @@ use crate::progress::Observer;
 #[must_use = "the path may be collected as soon as this is dropped"]
 pub struct Lease {
     hash: StoreHash,
-    /// None on a read-only store that has no lease file, or where this account may not make one.
-    lock: Option<LockFile>,
+    /// Or why there is none: nobody has made the lease file yet, and it cannot or may not be made here.
+    lock: Result<LockFile, ErrorKind>,
 }
 
 impl Lease {
@@ -26,7 +28,22 @@ impl Lease {
     /// Whether a lock is behind it; not so where this account may not write and nobody has made a lease file yet.
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        self.lock.is_some()
+        self.lock.is_ok()
+    }
+}
+
+impl Lease {
+    /// Lets the lease go on in the program that this process becomes, and in all that it starts: it is held until the
+    /// last of them has closed the descriptor.
+    ///
+    /// # Errors
+    /// When there is no lock to hand on because this account may not make one; not so on a read-only file system.
+    pub fn keep_across_exec(&self, store: &Store) -> Result<(), Error> {
+        match &self.lock {
+            Ok(lock) => lock.keep_across_exec(),
+            Err(ErrorKind::ReadOnlyFilesystem) => Ok(()),
+            Err(refused) => Err(Error::io("lock", store.layout().lease(self.hash), *refused)),
+        }
     }
 }
 
@@ -38,11 +55,11 @@ impl Store {
     pub fn lease(&self, hash: StoreHash, observer: &dyn Observer) -> Result<Lease, Error> {
         let path = self.layout().lease(hash);
         let lock = match LockFile::shared(&path, self.file_mode(), self.patience(), observer) {
-            Ok(lock) => Some(lock),
-            Err(Error::Io { source, .. }) if is_refusal(&source) => None,
+            Ok(lock) => Ok(lock),
+            Err(Error::Io { source, .. }) if is_refusal(&source) => Err(source.kind()),
             Err(error) => return Err(error),
         };
-        if let Some(lock) = &lock {
+        if let Ok(lock) = &lock {
             lock.touch();
         }
         Ok(Lease { hash, lock })

@@ -69,6 +69,13 @@ fn a_store_on_a_read_only_disk_is_checked_and_not_repaired() {
     // Nothing can be remembered there, which is said, and no reason not to look.
     let ended = run(&sandbox, &["verify", "--budget", "1h"]).code(65);
     assert!(ended.stderr.contains("a scrub begins anew"), "{ended}");
+    // What has no lease file cannot be leased here, and nobody can collect it here.
+    let ended = run(&sandbox, &["hold", "e0", "--", "true"]).code(0);
+    assert!(ended.stderr.contains("e0-1 is not held"), "{ended}");
+    assert_eq!(
+        run(&sandbox, &["hold", "e2", "--", "true"]).code(0).stderr,
+        ""
+    );
     refused(&run(&sandbox, &["verify", "--repair"]).code(77));
     refused(&run(&sandbox, &["verify", "e0", "--quick", "--repair"]).code(77));
     let document = ask(&sandbox, &["verify", "--repair"], 77);

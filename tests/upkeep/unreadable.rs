@@ -16,13 +16,21 @@ const OPEN: &str = "?open,openat";
 /// Runs `pyro verify --json` while every call of this kind on this file fails.
 #[track_caller]
 fn verify_failing(sandbox: &Sandbox, call: &str, on: &Path, code: i32) -> Value {
-    let pyro = sandbox.pyro(["verify", "--json"]).command;
+    let inject = format!("{call}:error=EIO");
+    failing(sandbox, &["verify", "--json"], &inject, on, code)
+}
+
+/// Runs pyro while calls on this file fail, as strace's words for it say; its document.
+#[track_caller]
+fn failing(sandbox: &Sandbox, words: &[&str], inject: &str, on: &Path, code: i32) -> Value {
+    let pyro = sandbox.pyro(words).command;
+    let call = inject.split(':').next().unwrap();
     let log = sandbox.path("strace.log");
     let mut command = Command::new("strace");
     command
         .args(["-f", "-qq", "-e"])
         .arg(format!("trace={call}"));
-    command.arg("-e").arg(format!("inject={call}:error=EIO"));
+    command.arg("-e").arg(format!("inject={inject}"));
     command.arg("-P").arg(on).arg("-o").arg(&log);
     command.arg(pyro.get_program()).args(pyro.get_args());
     command.env_clear().current_dir(sandbox.work());
@@ -93,7 +101,15 @@ fn an_error_of_the_disk_is_a_fault_of_that_path_and_the_scan_goes_on() {
         entry(&document, "e1")["findings"],
         json!([{"entry": null, "what": "cannot be read"}])
     );
-    println!("{} calls that failed", cases.len() + 1);
+    // The path itself: the first call is the store's own.
+    let words = ["verify", path.to_str().unwrap(), "--json"];
+    let inject = format!("{OPEN}:error=EIO:when=2+");
+    let document = failing(&sandbox, &words, &inject, path.parent().unwrap(), 65);
+    assert_eq!(
+        entry(&document, "e1")["findings"],
+        json!([{"entry": null, "what": "cannot be opened"}])
+    );
+    println!("{} calls that failed", cases.len() + 2);
 }
 
 #[test]
