@@ -8,7 +8,9 @@ pub mod add;
 pub mod cli_docs;
 pub mod completions;
 pub mod config;
+pub mod du;
 pub mod env;
+pub mod gc;
 pub mod hold;
 pub mod init;
 pub mod lock;
@@ -21,6 +23,7 @@ pub mod schema;
 pub mod store;
 pub mod update;
 pub mod verify;
+pub mod why;
 
 use super::failure::Failure;
 use super::report::Outcome;
@@ -43,6 +46,9 @@ pub enum Command {
     Path(path::PathArgs),
     Hold(hold::HoldArgs),
     Verify(verify::VerifyArgs),
+    Gc(gc::GcArgs),
+    Why(why::WhyArgs),
+    Du(du::DuArgs),
     Profile(profile::ProfileArgs),
     Store(store::StoreArgs),
     Config(config::ConfigArgs),
@@ -71,6 +77,9 @@ impl Command {
             Self::Path(args) => args.run(session),
             Self::Hold(args) => args.run(session),
             Self::Verify(args) => args.run(session),
+            Self::Gc(args) => args.run(session),
+            Self::Why(args) => args.run(session),
+            Self::Du(args) => args.run(session),
             Self::Profile(args) => args.run(session),
             Self::Store(args) => args.run(session),
             Self::Config(args) => args.run(session),
@@ -94,6 +103,9 @@ impl Command {
             Self::Path(_) => "path",
             Self::Hold(_) => "hold",
             Self::Verify(_) => "verify",
+            Self::Gc(args) => args.document_name(),
+            Self::Why(_) => "why",
+            Self::Du(_) => "du",
             Self::Profile(args) => args.document_name(),
             Self::Store(args) => args.document_name(),
             Self::Config(_) => "config",

@@ -28,26 +28,22 @@ impl Crew {
 
     /// Does `deed` to every item, in about their order: in this thread, and in others as hands are or become free.
     ///
-    /// `begin` makes what one thread needs for itself; a helper that cannot begin leaves its share to the rest.
-    ///
-    /// # Errors
-    /// When `begin` fails in this thread; nothing was done then.
-    pub fn share<T: Sync, S, E>(
+    /// `begin` makes what one thread needs for itself.
+    pub fn share<T: Sync, S>(
         &self,
         items: &[T],
-        begin: impl Fn() -> Result<S, E> + Sync,
+        begin: impl Fn() -> S + Sync,
         deed: impl Fn(&mut S, &T) + Sync,
-    ) -> Result<(), E> {
-        let mut own = begin()?;
+    ) {
+        let mut own = begin();
         let next = AtomicUsize::new(0);
         let take = || items.get(next.fetch_add(1, Ordering::Relaxed));
         let is_more = || next.load(Ordering::Relaxed) < items.len();
         std::thread::scope(|scope| {
             let help = || {
-                if let Ok(mut own) = begin() {
-                    while let Some(item) = take() {
-                        deed(&mut own, item);
-                    }
+                let mut own = begin();
+                while let Some(item) = take() {
+                    deed(&mut own, item);
                 }
                 self.give_back();
             };
@@ -64,7 +60,6 @@ impl Crew {
             self.give_back();
         });
         self.free.fetch_sub(1, Ordering::Relaxed);
-        Ok(())
     }
 
     fn hire(&self) -> bool {
@@ -81,13 +76,10 @@ impl Crew {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
     use std::sync::Mutex;
     use std::sync::mpsc;
 
     use super::*;
-
-    const NOTHING: fn() -> Result<(), Infallible> = || Ok(());
 
     #[test]
     fn every_item_is_done_once_by_however_many() {
@@ -96,7 +88,7 @@ mod tests {
             let items: Vec<usize> = (0..1000).collect();
             let done = Mutex::new(Vec::new());
             let deed = |(): &mut (), item: &usize| done.lock().unwrap().push(*item);
-            crew.share(&items, NOTHING, deed).unwrap();
+            crew.share(&items, || (), deed);
             let mut done = done.into_inner().unwrap();
             done.sort_unstable();
             assert_eq!(done, items);
@@ -119,7 +111,7 @@ mod tests {
             end.0.send(()).unwrap();
             end.1.recv().unwrap();
         };
-        crew.share(&ends, NOTHING, deed).unwrap();
+        crew.share(&ends, || (), deed);
     }
 
     #[test]
@@ -135,20 +127,9 @@ mod tests {
                 end.0.send(()).unwrap();
                 end.1.recv().unwrap();
             };
-            crew.share(&ends, NOTHING, deed).unwrap();
+            crew.share(&ends, || (), deed);
         };
-        crew.share(&[()], NOTHING, above).unwrap();
+        crew.share(&[()], || (), above);
         assert_eq!(crew.free.load(Ordering::Relaxed), 1);
-    }
-
-    #[test]
-    fn a_thread_that_cannot_begin_does_nothing() {
-        let crew = Crew::of(3);
-        let deed = |(): &mut (), _: &u8| panic!("begun all the same");
-        assert_eq!(
-            crew.share(&[1, 2], || Err("no buffer"), deed),
-            Err("no buffer")
-        );
-        assert_eq!(crew.free.into_inner(), 3);
     }
 }

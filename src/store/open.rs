@@ -36,6 +36,8 @@ pub struct Store {
     patience: Patience,
     /// Hired when something is read first.
     crew: OnceLock<Crew>,
+    /// When the first lease was taken, in seconds since the epoch by the clock of the file system.
+    first_use: OnceLock<i64>,
 }
 
 impl Store {
@@ -86,6 +88,7 @@ impl Store {
             file_mode,
             patience,
             crew: OnceLock::new(),
+            first_use: OnceLock::new(),
         })
     }
 
@@ -116,6 +119,10 @@ impl Store {
     #[must_use]
     pub fn wait<'a>(&'a self, observer: &'a dyn Observer) -> (&'a Patience, &'a dyn Observer) {
         (&self.patience, observer)
+    }
+
+    pub(super) fn first_use(&self) -> &OnceLock<i64> {
+        &self.first_use
     }
 
     pub(super) fn folder(&self) -> &OwnedFd {

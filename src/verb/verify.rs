@@ -5,7 +5,6 @@
 //! 3. What was read in full is remembered, see [`super::scrub`].
 //! 4. Damaged paths are brought again, one after the other, see [`super::heal`].
 
-use std::convert::Infallible;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -147,18 +146,22 @@ fn check_all(
     let start = Instant::now();
     let states: Vec<OnceLock<Checked>> = names.iter().map(|_| OnceLock::new()).collect();
     let numbers: Vec<usize> = (0..names.len()).collect();
-    let nothing = || Ok::<_, Infallible>(());
-    let Ok(()) = cx.store.crew().share(&numbers, nothing, |(), &n| {
-        let is_spent = inspection
-            .budget
-            .is_some_and(|budget| start.elapsed() >= budget);
-        if n > 0 && is_spent {
-            return;
-        }
-        let state = check(cx, &names[n]).unwrap_or_else(Checked::Unchecked);
-        diary.note(&names[n], &state);
-        let _ = states[n].set(state);
-    });
+    let crew = cx.store.crew();
+    crew.share(
+        &numbers,
+        || (),
+        |(), &n| {
+            let is_spent = inspection
+                .budget
+                .is_some_and(|budget| start.elapsed() >= budget);
+            if n > 0 && is_spent {
+                return;
+            }
+            let state = check(cx, &names[n]).unwrap_or_else(Checked::Unchecked);
+            diary.note(&names[n], &state);
+            let _ = states[n].set(state);
+        },
+    );
     let mut verification = Verification::default();
     for (name, state) in names.into_iter().zip(states) {
         match (state.into_inner(), &inspection.asked) {
@@ -176,7 +179,7 @@ fn check_all(
 }
 
 fn check(cx: &Context<'_>, name: &StorePathName) -> Result<Checked, Error> {
-    let lease = cx.store.lease(name.hash(), cx.observer)?;
+    let lease = cx.store.lease_to_check(name.hash(), cx.observer)?;
     let look = || cx.store.check(name, &lease, cx.depth, cx.observer);
     let verdict = match look()? {
         // Nothing kept it while it was read: it may have been collected.

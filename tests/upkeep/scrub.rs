@@ -92,6 +92,38 @@ fn a_damaged_path_is_told_again_and_the_rest_gets_its_turn() {
 }
 
 #[test]
+fn a_check_is_no_use() {
+    let sandbox = with_folders(2);
+    let leases = sandbox.store().join("leases");
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+    let leases: Vec<_> = ["e0", "e1"]
+        .map(|name| path_of(&sandbox, name))
+        .iter()
+        .map(|path| leases.join(&path.file_name().unwrap().to_str().unwrap()[..64]))
+        .collect();
+    let used = || {
+        let meta = leases.iter().map(|lease| fs_err::metadata(lease).unwrap());
+        meta.map(|meta| meta.modified().unwrap())
+            .collect::<Vec<_>>()
+    };
+    for lease in &leases {
+        let file = fs_err::File::options().write(true).open(lease).unwrap();
+        file.set_modified(long_ago).unwrap();
+    }
+    // Else a scrub would make everything look used, and a collector could not tell what nobody needs.
+    for words in [
+        &["verify"][..],
+        &["verify", "--quick"],
+        &["verify", "--budget", "1h"],
+    ] {
+        run(&sandbox, words).code(0);
+        assert_eq!(used(), [long_ago, long_ago], "{words:?}");
+    }
+    run(&sandbox, &["path", "e0"]).code(0);
+    assert!(used()[0] > long_ago && used()[1] == long_ago);
+}
+
+#[test]
 fn a_budget_is_for_full_checks() {
     let sandbox = with_folders(1);
     run(&sandbox, &["verify", "--quick", "--budget", "3s"]).code(2);

@@ -65,10 +65,7 @@ pub(super) fn read_all(top: &OwnedFd, manifest: &Manifest, crew: &Crew) -> Resul
     let values: Vec<OnceLock<ChainingValue>> = (0..slots).map(|_| OnceLock::new()).collect();
     let faults = Mutex::new(Faults::new());
     let shortage = Mutex::new(None);
-    let begin = || -> Result<_, Error> {
-        let top = top.try_clone().doing("open", "a store path")?;
-        Ok((Folders::new(top), vec![0; CHUNK]))
-    };
+    let begin = || (Folders::new(top), vec![0; CHUNK]);
     crew.share(&pieces, begin, |(folders, buffer), piece| {
         if shortage.lock().is_ok_and(|shortage| shortage.is_some()) {
             return;
@@ -87,7 +84,7 @@ pub(super) fn read_all(top: &OwnedFd, manifest: &Manifest, crew: &Crew) -> Resul
         if let Ok(mut faults) = faults.lock() {
             faults.push((piece.file.index, what));
         }
-    })?;
+    });
     if let Some(error) = shortage.into_inner().unwrap_or_default() {
         return Err(error);
     }
@@ -150,7 +147,7 @@ enum Found {
 }
 
 fn read(
-    folders: &mut Folders,
+    folders: &mut Folders<&OwnedFd>,
     buffer: &mut [u8],
     piece: &Piece<'_>,
     values: &[OnceLock<ChainingValue>],
@@ -200,7 +197,7 @@ fn read_from(
     Ok(Some(hasher.finalize_non_root()))
 }
 
-fn open(folders: &mut Folders, path: &EntryPath) -> Result<OwnedFd, Error> {
+fn open(folders: &mut Folders<&OwnedFd>, path: &EntryPath) -> Result<OwnedFd, Error> {
     let parent = folders
         .parent_of(path)
         .doing("open the folder of", path.as_os_str())?;

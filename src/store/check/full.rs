@@ -12,7 +12,7 @@ use crate::model::digest::StoreHash;
 use crate::model::escape::Escaped;
 use crate::model::manifest::{EntryKind, MANIFEST_NAME, Manifest};
 use crate::store::crew::Crew;
-use crate::store::error::{Doing, Error};
+use crate::store::error::Error;
 use crate::store::folders::Folders;
 
 /// Reads and hashes every file, lists every folder, and holds the manifest against its own canonical form.
@@ -29,13 +29,13 @@ pub(super) fn full(
     for (index, what) in content::read_all(top, manifest, crew)? {
         findings.fault(&manifest.entries()[index].path, what);
     }
-    let mut folders = Folders::new(top.try_clone().doing("open", "a store path")?);
+    let mut folders = Folders::new(top);
     list_all(&mut folders, manifest, findings)
 }
 
 /// Lists every folder for what is not in the manifest.
 fn list_all(
-    folders: &mut Folders,
+    folders: &mut Folders<&OwnedFd>,
     manifest: &Manifest,
     findings: &mut Findings,
 ) -> Result<(), Error> {
@@ -61,7 +61,7 @@ fn list_all(
 }
 
 fn list_one(
-    folders: &mut Folders,
+    folders: &mut Folders<&OwnedFd>,
     folder: &[u8],
     known: &HashSet<&[u8]>,
     findings: &mut Findings,
