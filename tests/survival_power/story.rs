@@ -1,0 +1,306 @@
+//! What pyro does on the disk before its power fails, command by command, and what each one leaves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
+
+use super::device::{Device, Mounted};
+use crate::inside;
+use crate::support::http::{Response, Server};
+use crate::support::{Ended, Sandbox};
+use crate::tree::{Packing, Tree};
+
+/// More than this many files are synced together, fewer one by one.
+const MANY: u8 = 90;
+
+/// The version of the environment that a declaration asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// A folder of few files.
+    Few,
+    /// A folder of many files.
+    Many,
+    /// An archive behind a URL.
+    Download,
+    /// A folder for a profile that is deleted again.
+    Spare,
+}
+
+/// What is done to the store by others before a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mishap {
+    None,
+    /// The path of this version loses a file.
+    Damage(Version),
+}
+
+/// A command and what comes before it.
+struct Plan {
+    version: Version,
+    mishap: Mishap,
+    words: &'static [&'static str],
+}
+
+const REALIZE: &[&str] = &["realize", "--profile", "ci", "--out-link", "result"];
+
+const PLANS: &[Plan] = &[
+    plan(Version::Few, REALIZE),
+    plan(Version::Many, REALIZE),
+    plan(Version::Download, REALIZE),
+    plan(Version::Download, &["profile", "rollback", "--profile", "ci"]),
+    plan(Version::Few, &["profile", "switch", "1", "--profile", "ci"]),
+    damaged(Version::Few, REALIZE),
+    damaged(Version::Many, REALIZE),
+    plan(Version::Spare, &["realize", "--profile", "spare"]),
+    plan(Version::Many, &["profile", "delete", "spare", "--yes"]),
+    plan(Version::Many, &["env", "prune"]),
+];
+
+const fn plan(version: Version, words: &'static [&'static str]) -> Plan {
+    let mishap = Mishap::None;
+    Plan {
+        version,
+        mishap,
+        words,
+    }
+}
+
+const fn damaged(version: Version, words: &'static [&'static str]) -> Plan {
+    let mishap = Mishap::Damage(version);
+    Plan {
+        version,
+        mishap,
+        words,
+    }
+}
+
+/// What a user sees of a store: store paths by their names, and who shows which.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Picture {
+    /// What each profile shows as `env`.
+    pub profiles: BTreeMap<String, String>,
+    /// What the out-link shows.
+    pub out_link: Option<String>,
+    /// What is in `store/`, without staging and trash.
+    pub paths: BTreeSet<String>,
+}
+
+impl Picture {
+    /// Looks at the disk mounted at `disk`; whatever is shown must be whole.
+    pub fn of(disk: &Path) -> Self {
+        let store = disk.join("store");
+        let mut profiles = BTreeMap::new();
+        for profile in inside::names(&store.join("profiles")) {
+            let current = store.join("profiles").join(&profile).join("current");
+            if current.is_symlink() {
+                profiles.insert(profile, shown(&current));
+            }
+        }
+        let out_link = disk.join("project/result");
+        let mut paths: BTreeSet<String> = inside::names(&store.join("store")).into_iter().collect();
+        paths.retain(|name| !name.starts_with('.'));
+        Self {
+            profiles,
+            out_link: out_link.is_symlink().then(|| shown(&out_link)),
+            paths,
+        }
+    }
+}
+
+/// The store path that a link to a generation shows as `env`: the generation's record must say the same.
+fn shown(link: &Path) -> String {
+    let path = fs_err::canonicalize(link.join("env")).unwrap();
+    assert!(path.is_dir(), "{}", path.display());
+    let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+    let record = fs_err::read(link.join("generation.json")).unwrap();
+    let record: Value = serde_json::from_slice(&record).unwrap();
+    assert_eq!(record["environments"]["env"], name.as_str(), "{record:#}");
+    name
+}
+
+/// A command that has been run, with the positions in the device's log around it.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub words: &'static [&'static str],
+    /// What the declaration asks for while it runs.
+    pub version: Version,
+    /// The damage before it, if any, began here.
+    pub prepared: usize,
+    pub started: usize,
+    /// It had said that it was done.
+    pub ended: usize,
+    /// Whether what is shown may be damaged while it runs.
+    pub damaged: bool,
+    pub before: Picture,
+    pub after: Picture,
+}
+
+/// The user's world around the disk.
+pub struct World {
+    sandbox: Sandbox,
+    server: Server,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let sandbox = Sandbox::new();
+        fs_err::create_dir(sandbox.path("disk")).unwrap();
+        few().write(&sandbox.work().join("few"));
+        many().write(&sandbox.work().join("many"));
+        few().file("spare", "spare").write(&sandbox.work().join("spare"));
+        let archive = sandbox.path("env.tar.gz");
+        few().file("download", vec![7; 70_000]).pack(&archive, Packing::Gzip);
+        let archive = fs_err::read(archive).unwrap();
+        let server = Server::start(move |request, stream| {
+            let answer = Response::new(200, "application/gzip", archive.clone());
+            answer.write(&request.method, usize::MAX, stream)
+        });
+        Self { sandbox, server }
+    }
+
+    /// Where the disk is mounted.
+    pub fn disk(&self) -> PathBuf {
+        self.sandbox.path("disk")
+    }
+
+    /// Runs pyro on the disk.
+    pub fn run(&self, words: &[&str]) -> Ended {
+        let pyro = self.sandbox.pyro(words);
+        pyro.env("PYRO_STORE", self.disk().join("store"))
+            .cwd(self.disk().join("project"))
+            .run()
+    }
+
+    /// Runs pyro, which must succeed; `moment` says when, for a reader.
+    #[track_caller]
+    pub fn succeed(&self, words: &[&str], moment: &str) -> Ended {
+        let ended = self.run(words);
+        assert_eq!(ended.code, 0, "{moment}: {words:?}: {ended}");
+        ended
+    }
+
+    /// Writes the declaration that asks for this version.
+    pub fn declare(&self, version: Version) {
+        let folder = |name: &str| format!("local = '{}'", self.sandbox.work().join(name).display());
+        let (number, source) = match version {
+            Version::Few => (1, folder("few")),
+            Version::Many => (2, folder("many")),
+            Version::Download => {
+                let url = format!("http://{}/env.tar.gz", self.server.address());
+                (3, format!("archive = '{url}'"))
+            }
+            Version::Spare => (4, folder("spare")),
+        };
+        let text = format!(
+            "schema = 1\n[environments.env]\nversion = \"{number}\"\n\
+             [[environments.env.sources]]\n{source}\n"
+        );
+        fs_err::write(self.disk().join("project/envs.toml"), text).unwrap();
+    }
+}
+
+/// Files of all sizes, empty ones and empty folders among them.
+fn few() -> Tree {
+    Tree::new()
+        .file("bin/run", "#!/bin/sh\n")
+        .file("empty", "")
+        .file("share/large", vec![3; 200_000])
+        .file("share/deep/below/small", "small")
+}
+
+fn many() -> Tree {
+    (0..MANY).fold(few(), |tree, n| {
+        tree.file(&format!("many/{}/{n}", n % 7), vec![n; 6000])
+    })
+}
+
+/// What was recorded: the device, and each command with its place in the log.
+pub struct Recording {
+    pub world: World,
+    pub device: Device,
+    pub steps: Vec<Step>,
+}
+
+impl Recording {
+    /// Runs all commands; a `bystander` writes and syncs a file of its own meanwhile, without a pause.
+    pub fn make(world: World, mut device: Device, bystander: bool) -> Self {
+        let disk = world.disk();
+        {
+            let _mounted = device.mount(&disk);
+            fs_err::create_dir(disk.join("project")).unwrap();
+            fs_err::write(disk.join("bystander"), "").unwrap();
+        }
+        device.record();
+        let mounted = device.mount(&disk);
+        let stop = AtomicBool::new(false);
+        let steps = std::thread::scope(|scope| {
+            if bystander {
+                scope.spawn(|| sync_on(&disk.join("bystander"), &stop));
+            }
+            let steps = steps(&world, &mut device, &mounted);
+            stop.store(true, Ordering::Relaxed);
+            steps
+        });
+        drop(mounted);
+        Self {
+            world,
+            device,
+            steps,
+        }
+    }
+}
+
+fn sync_on(file: &Path, stop: &AtomicBool) {
+    let file = fs_err::OpenOptions::new().append(true).open(file);
+    let mut file = file.unwrap();
+    while !stop.load(Ordering::Relaxed) {
+        std::io::Write::write_all(&mut file, b"bystander\n").unwrap();
+        file.sync_all().unwrap();
+    }
+}
+
+fn steps(world: &World, device: &mut Device, _on: &Mounted) -> Vec<Step> {
+    let disk = world.disk();
+    let mut paths = BTreeMap::new();
+    let mut before = Picture::default();
+    let mut steps = Vec::new();
+    for plan in PLANS {
+        let prepared = device.position();
+        world.declare(plan.version);
+        if let Mishap::Damage(version) = plan.mishap {
+            let path: &PathBuf = &paths[&version];
+            // Not cut short: that rewrites a block in place, and the disk may have that before it has the new size.
+            inside::unlink(&path.join("share/large"));
+        }
+        sync(&disk);
+        let started = device.position();
+        world.succeed(plan.words, "as the disk is recorded");
+        let ended = device.position();
+        let after = Picture::of(&disk);
+        if plan.words[0] == "realize" {
+            let profile = plan.words[2];
+            let path = disk.join("store/store").join(&after.profiles[profile]);
+            paths.insert(plan.version, path);
+        }
+        steps.push(Step {
+            words: plan.words,
+            version: plan.version,
+            prepared,
+            started,
+            ended,
+            damaged: plan.mishap != Mishap::None,
+            before: std::mem::replace(&mut before, after.clone()),
+            after,
+        });
+    }
+    steps
+}
+
+/// Syncs the whole file system.
+fn sync(disk: &Path) {
+    let synced = Command::new("sync").arg("-f").arg(disk).status();
+    assert!(synced.unwrap().success());
+}
