@@ -15,11 +15,12 @@ Then it obeys lines on its standard input, and answers each with one line that b
     flushes                              the positions of all flushes
     state POSITION KIND SEED FILE        write to FILE what a power failure just before entry POSITION leaves of what
                                          came after the last flush: `none` of it, `all`, or by SEED a random `half`
-    spoil HEX                            from now on a write with these bytes in it fails with EIO
+    spoil [HEX]                          from now on a write with these bytes in it fails with EIO; or none does
     spoiled                              how many writes failed
     idle                                 nothing; an answer says that the device is served
 
-At the end of its input it unmounts the device wherever it is mounted, takes it apart and ends. Needs root.
+At the end of its input it unmounts the device, and its states, wherever they are mounted, takes it apart and ends.
+Needs root.
 """
 
 import ctypes
@@ -27,6 +28,7 @@ import errno
 import os
 import random
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -53,6 +55,7 @@ class Device:
         self.recording = False
         self.spoils = None
         self.spoiled = 0
+        self.states = set()
         self.rebuilt = None  # of the last state: the image of a prefix of the log, and its length
         # Stays open to the end: a late write must never reach another file under a number used again.
         self.file = os.open(self.image, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -143,6 +146,7 @@ class Device:
     def state(self, position, kind, seed, file):
         position, chance = int(position), random.Random(int(seed))
         durable = max((at for at in range(position) if self.log[at] is None), default=0)
+        self.states.add(file)
         copy(self.up_to(durable), file)
         image = os.open(file, os.O_WRONLY | os.O_CLOEXEC)
         for offset, data in filter(None, self.log[durable:position]):
@@ -165,8 +169,8 @@ class Device:
         self.rebuilt = image, end
         return image
 
-    def spoil(self, text):
-        self.spoils = bytes.fromhex(text)
+    def spoil(self, text=""):
+        self.spoils = bytes.fromhex(text) or None
         return ""
 
     def count_spoiled(self):
@@ -174,9 +178,12 @@ class Device:
 
     def take_apart(self):
         """Unmounts and detaches; the file is served meanwhile, since a file system writes when it goes."""
+        devices = {self.name}
+        for state in self.states:
+            devices.update(output("losetup", "--noheadings", "--output", "NAME", "--associated", state).split())
         for line in open("/proc/self/mounts").read().splitlines():
             source, place = line.split(" ")[:2]
-            if source == self.name:
+            if source in devices:
                 place = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), place)
                 subprocess.run(["umount", place], check=False)
         subprocess.run(["losetup", "--detach", self.name], check=False)
@@ -202,6 +209,9 @@ def copy(source, target):
 
 def main():
     folder, size = sys.argv[1:]
+    # Who stops a whole group of processes ends the input too, and the device is taken apart then.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     device = Device(folder, int(size))
     commands = {
         "record": device.record,

@@ -32,7 +32,17 @@ pub struct Sandbox {
 
 impl Sandbox {
     pub fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
+        Self::of(tempfile::tempdir().unwrap())
+    }
+
+    /// One in memory, where this machine has such a place: for tests that ask very often, and not what a sync keeps.
+    pub fn in_memory() -> Self {
+        Self::of(
+            tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_none| tempfile::tempdir().unwrap()),
+        )
+    }
+
+    fn of(root: TempDir) -> Self {
         for name in ["home", "work", "tmp"] {
             fs_err::create_dir(root.path().join(name)).unwrap();
         }

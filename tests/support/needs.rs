@@ -25,7 +25,10 @@ pub fn met(there: bool, what: &str) -> bool {
                 .write_all(format!("{line}\n").as_bytes())
                 .unwrap();
         }
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{line}");
+        assert!(
+            std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+            "{line}"
+        );
     }
     there
 }
@@ -33,10 +36,7 @@ pub fn met(there: bool, what: &str) -> bool {
 /// Whether this process is root; `why` completes the sentence `needs root …`.
 #[must_use = "what is missing is said once, and then not tried"]
 pub fn root(why: &str) -> bool {
-    met(
-        rustix::process::geteuid().is_root(),
-        &format!("root {why}"),
-    )
+    met(rustix::process::geteuid().is_root(), &format!("root {why}"))
 }
 
 /// Whether a program is installed where the tests look for programs.

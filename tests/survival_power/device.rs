@@ -183,10 +183,10 @@ impl Device {
             .collect()
     }
 
-    /// From here on whatever writes these bytes fails, as on a disk with a bad place.
+    /// From here on whatever writes these bytes fails, as on a disk with a bad place; with no bytes, nothing does.
     pub fn spoil(&mut self, bytes: &[u8]) {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.ask(&format!("spoil {hex}"));
+        self.ask(format!("spoil {hex}").trim_end());
     }
 
     /// How many writes failed.

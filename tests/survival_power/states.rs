@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::device::{Device, Failure, FileSystem, Rest};
 use crate::inside;
-use crate::story::{Picture, Recording, Step, World};
+use crate::story::{Picture, REALIZE, Recording, Step, World};
 use crate::support::needs;
 
 /// How many moments are tried: for `make test` some of each command, evenly; for `make torture` all.
@@ -25,7 +25,7 @@ struct Size {
 impl Size {
     fn of_this_run(usual: usize) -> Self {
         if needs::full_size() {
-            let (moments, halves) = (400, 3);
+            let (moments, halves) = (150, 3);
             Self { moments, halves }
         } else {
             let (moments, halves) = (usual, 1);
@@ -94,7 +94,10 @@ fn assert_whole(world: &World, step: &Step, failure: Failure, moment: &str) {
     if failure.position >= step.ended {
         assert_eq!(&found, new, "{moment}: exit 0 was told");
     } else if failure.position <= step.started {
-        assert_eq!(&found, old, "{moment}: exit 0 was told by the command before");
+        assert_eq!(
+            &found, old,
+            "{moment}: exit 0 was told by the command before"
+        );
     }
     for profile in [&old.profiles, &new.profiles, &found.profiles]
         .into_iter()
@@ -120,7 +123,10 @@ fn assert_whole(world: &World, step: &Step, failure: Failure, moment: &str) {
     let full = verdicts(world, "--full", moment);
     let of_the_quick: BTreeSet<_> = quick.keys().cloned().collect();
     assert_eq!(of_the_quick, found.paths, "{moment}: not all were checked");
-    assert_eq!(quick, full, "{moment}: the quick check believes what is not so");
+    assert_eq!(
+        quick, full,
+        "{moment}: the quick check believes what is not so"
+    );
     for (profile, path) in &found.profiles {
         let was_damaged = step.damaged && old.profiles.get(profile) == Some(path);
         assert!(
@@ -131,11 +137,8 @@ fn assert_whole(world: &World, step: &Step, failure: Failure, moment: &str) {
 }
 
 /// Life goes on: the next realize and prune succeed, and leave the store as it should be.
-fn assert_usable(world: &World, step: &Step, moment: &str) {
-    world.succeed(
-        &["realize", "--profile", "ci", "--out-link", "result"],
-        moment,
-    );
+fn assert_usable(world: &World, moment: &str) {
+    world.succeed(REALIZE, moment);
     world.succeed(&["env", "prune"], moment);
     let found = Picture::of(&world.disk());
     let shown = [found.profiles.get("ci"), found.out_link.as_ref()];
@@ -143,7 +146,7 @@ fn assert_usable(world: &World, step: &Step, moment: &str) {
         shown[0].is_some() && shown[0] == shown[1],
         "{moment}: {found:?}"
     );
-    let store = inside::names(&world.disk().join("store/store"));
+    let store = inside::names(&world.store().join("store"));
     let unfinished: Vec<_> = store.iter().filter(|name| name.starts_with('.')).collect();
     assert!(unfinished.is_empty(), "{moment}: {unfinished:?}");
     let checked = verdicts(world, "--full", moment);
@@ -179,7 +182,7 @@ fn survives(file_system: FileSystem, bystander: bool, usual: usize) -> Option<us
             // The declaration is its user's, who did not sync it.
             recording.world.declare(step.version);
             assert_whole(&recording.world, step, failure, &moment);
-            assert_usable(&recording.world, step, &moment);
+            assert_usable(&recording.world, &moment);
             drop(mounted);
             tried += 1;
         }
@@ -202,12 +205,12 @@ fn assert_tried(tried: Option<usize>, floor: usize) {
 
 #[test]
 fn ext4_keeps_what_was_told() {
-    assert_tried(survives(FileSystem::Ext4, false, 10), 100);
+    assert_tried(survives(FileSystem::Ext4, false, 20), 200);
 }
 
 #[test]
 fn ext4_shows_nothing_half_while_others_sync() {
-    assert_tried(survives(FileSystem::Ext4, true, 20), 200);
+    assert_tried(survives(FileSystem::Ext4, true, 30), 300);
 }
 
 /// The other file systems take as long again each: they are for `make torture`.

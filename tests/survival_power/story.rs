@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::device::{Device, Mounted};
 use crate::inside;
 use crate::support::http::{Response, Server};
-use crate::support::{Ended, Sandbox};
+use crate::support::{Ended, Pyro, Sandbox};
 use crate::tree::{Packing, Tree};
 
 /// More than this many files are synced together, fewer one by one.
@@ -44,13 +44,16 @@ struct Plan {
     words: &'static [&'static str],
 }
 
-const REALIZE: &[&str] = &["realize", "--profile", "ci", "--out-link", "result"];
+pub const REALIZE: &[&str] = &["realize", "--profile", "ci", "--out-link", "result"];
 
 const PLANS: &[Plan] = &[
     plan(Version::Few, REALIZE),
     plan(Version::Many, REALIZE),
     plan(Version::Download, REALIZE),
-    plan(Version::Download, &["profile", "rollback", "--profile", "ci"]),
+    plan(
+        Version::Download,
+        &["profile", "rollback", "--profile", "ci"],
+    ),
     plan(Version::Few, &["profile", "switch", "1", "--profile", "ci"]),
     damaged(Version::Few, REALIZE),
     damaged(Version::Many, REALIZE),
@@ -146,13 +149,17 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::in_memory();
         fs_err::create_dir(sandbox.path("disk")).unwrap();
         few().write(&sandbox.work().join("few"));
         many().write(&sandbox.work().join("many"));
-        few().file("spare", "spare").write(&sandbox.work().join("spare"));
+        few()
+            .file("spare", "spare")
+            .write(&sandbox.work().join("spare"));
         let archive = sandbox.path("env.tar.gz");
-        few().file("download", vec![7; 70_000]).pack(&archive, Packing::Gzip);
+        few()
+            .file("download", vec![7; 70_000])
+            .pack(&archive, Packing::Gzip);
         let archive = fs_err::read(archive).unwrap();
         let server = Server::start(move |request, stream| {
             let answer = Response::new(200, "application/gzip", archive.clone());
@@ -166,12 +173,53 @@ impl World {
         self.sandbox.path("disk")
     }
 
+    /// The store, on the disk.
+    pub fn store(&self) -> PathBuf {
+        self.disk().join("store")
+    }
+
+    /// The user's folder, on the disk.
+    pub fn project(&self) -> PathBuf {
+        self.disk().join("project")
+    }
+
+    /// pyro on the disk, not run yet.
+    pub fn command(&self, words: &[&str]) -> Command {
+        self.pyro(words).command
+    }
+
+    /// A place beside the disk.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.sandbox.path(name)
+    }
+
+    fn pyro(&self, words: &[&str]) -> Pyro<'_> {
+        let pyro = self.sandbox.pyro(words).env("PYRO_STORE", self.store());
+        pyro.cwd(self.project())
+    }
+
     /// Runs pyro on the disk.
     pub fn run(&self, words: &[&str]) -> Ended {
-        let pyro = self.sandbox.pyro(words);
-        pyro.env("PYRO_STORE", self.disk().join("store"))
-            .cwd(self.disk().join("project"))
-            .run()
+        self.pyro(words).run()
+    }
+
+    /// pyro on the disk, started by strace with these words and not run yet.
+    pub fn under_strace(&self, strace: &[&str], words: &[&str]) -> Command {
+        let pyro = self.pyro(words).command;
+        let mut command = Command::new("strace");
+        command.args(["-f", "-y", "-qq", "-s", "0"]).args(strace);
+        command.arg(pyro.get_program()).args(pyro.get_args());
+        command.env_clear().current_dir(self.project());
+        for (name, value) in pyro.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        command
+    }
+
+    /// What the profile shows.
+    pub fn shown(&self) -> PathBuf {
+        let link = self.store().join("profiles/ci/current/env");
+        fs_err::canonicalize(link).unwrap()
     }
 
     /// Runs pyro, which must succeed; `moment` says when, for a reader.
@@ -194,16 +242,21 @@ impl World {
             }
             Version::Spare => (4, folder("spare")),
         };
+        self.declare_source(number, &source);
+    }
+
+    /// Writes the declaration of this version, with this source, a key and a value.
+    pub fn declare_source(&self, version: u32, source: &str) {
         let text = format!(
-            "schema = 1\n[environments.env]\nversion = \"{number}\"\n\
+            "schema = 1\n[environments.env]\nversion = \"{version}\"\n\
              [[environments.env.sources]]\n{source}\n"
         );
-        fs_err::write(self.disk().join("project/envs.toml"), text).unwrap();
+        fs_err::write(self.project().join("envs.toml"), text).unwrap();
     }
 }
 
-/// Files of all sizes, empty ones and empty folders among them.
-fn few() -> Tree {
+/// Files of all sizes, an empty one among them.
+pub fn few() -> Tree {
     Tree::new()
         .file("bin/run", "#!/bin/sh\n")
         .file("empty", "")
@@ -211,7 +264,7 @@ fn few() -> Tree {
         .file("share/deep/below/small", "small")
 }
 
-fn many() -> Tree {
+pub fn many() -> Tree {
     (0..MANY).fold(few(), |tree, n| {
         tree.file(&format!("many/{}/{n}", n % 7), vec![n; 6000])
     })
@@ -272,8 +325,7 @@ fn steps(world: &World, device: &mut Device, _on: &Mounted) -> Vec<Step> {
         world.declare(plan.version);
         if let Mishap::Damage(version) = plan.mishap {
             let path: &PathBuf = &paths[&version];
-            // Not cut short: that rewrites a block in place, and the disk may have that before it has the new size.
-            inside::unlink(&path.join("share/large"));
+            damage(path);
         }
         sync(&disk);
         let started = device.position();
@@ -282,7 +334,7 @@ fn steps(world: &World, device: &mut Device, _on: &Mounted) -> Vec<Step> {
         let after = Picture::of(&disk);
         if plan.words[0] == "realize" {
             let profile = plan.words[2];
-            let path = disk.join("store/store").join(&after.profiles[profile]);
+            let path = world.store().join("store").join(&after.profiles[profile]);
             paths.insert(plan.version, path);
         }
         steps.push(Step {
@@ -297,6 +349,13 @@ fn steps(world: &World, device: &mut Device, _on: &Mounted) -> Vec<Step> {
         });
     }
     steps
+}
+
+/// Takes a file out of a path.
+///
+/// Cutting one short would rewrite a block in place, and the disk may have that before it has the new size.
+pub fn damage(path: &Path) {
+    inside::unlink(&path.join("share/large"));
 }
 
 /// Syncs the whole file system.
