@@ -35,3 +35,7 @@ mod trace;
 #[allow(dead_code, reason = "this binary uses a part of it")]
 #[path = "support/tree.rs"]
 mod tree;
+#[cfg(test)]
+#[allow(dead_code, reason = "this binary uses a part of it")]
+#[path = "support/world.rs"]
+mod world;

@@ -314,7 +314,8 @@ impl<'s> Locked<'s> {
                 doomed
             }
             Err(Errno::NOENT) => return Ok(false),
-            Err(Errno::NOSPC | Errno::DQUOT) => folder,
+            // No room for another name, or a lower layer of overlayfs.
+            Err(Errno::NOSPC | Errno::DQUOT | Errno::XDEV) => folder,
             Err(error) => return Err(Error::io("rename", folder, error)),
         };
         fs_err::remove_dir_all(&doomed).map_err(|error| Error::io("remove", doomed, error))?;

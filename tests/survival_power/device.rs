@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::needs;
+use crate::support::{memory, needs};
 
 /// A file system of the running kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl Device {
         if !file_system.is_possible() {
             return None;
         }
-        let folder = tempfile::tempdir().unwrap();
+        let folder = memory::folder();
         let program = Path::new(env!("CARGO_MANIFEST_DIR"));
         let program = program.join("tests/instruments/recorded_device.py");
         let mut command = Command::new("python3");

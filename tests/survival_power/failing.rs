@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use crate::device::{Device, FileSystem};
 use crate::inside;
-use crate::story::{REALIZE, Version, World, few, many};
 use crate::support::http::{Response, Server};
 use crate::support::needs;
 use crate::tree::{Packing, Tree};
+use crate::world::{REALIZE, Version, World, few, many};
 
 /// What the disk refuses to write. Long enough that nothing else has it.
 const BAD: &[u8; 32] = b"no disk keeps these thirty-two b";

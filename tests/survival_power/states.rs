@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use crate::device::{Device, Failure, FileSystem, Rest};
 use crate::inside;
-use crate::story::{Picture, REALIZE, Recording, Step, World};
+use crate::story::{Picture, Recording, Step};
 use crate::support::needs;
+use crate::world::{REALIZE, World};
 
 /// How many moments are tried: for `make test` some of each command, evenly; for `make torture` all.
 #[derive(Debug, Clone, Copy)]

@@ -7,27 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
-use super::device::{Device, Mounted};
+use crate::device::{Device, Mounted};
 use crate::inside;
-use crate::support::http::{Response, Server};
-use crate::support::{Ended, Pyro, Sandbox};
-use crate::tree::{Packing, Tree};
-
-/// More than this many files are synced together, fewer one by one.
-const MANY: u8 = 90;
-
-/// The version of the environment that a declaration asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Version {
-    /// A folder of few files.
-    Few,
-    /// A folder of many files.
-    Many,
-    /// An archive behind a URL.
-    Download,
-    /// A folder for a profile that is deleted again.
-    Spare,
-}
+use crate::world::{REALIZE, Version, World, damage};
 
 /// What is done to the store by others before a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +25,6 @@ struct Plan {
     mishap: Mishap,
     words: &'static [&'static str],
 }
-
-pub const REALIZE: &[&str] = &["realize", "--profile", "ci", "--out-link", "result"];
 
 const PLANS: &[Plan] = &[
     plan(Version::Few, REALIZE),
@@ -141,135 +121,6 @@ pub struct Step {
     pub after: Picture,
 }
 
-/// The user's world around the disk.
-pub struct World {
-    sandbox: Sandbox,
-    server: Server,
-}
-
-impl World {
-    pub fn new() -> Self {
-        let sandbox = Sandbox::in_memory();
-        fs_err::create_dir(sandbox.path("disk")).unwrap();
-        few().write(&sandbox.work().join("few"));
-        many().write(&sandbox.work().join("many"));
-        few()
-            .file("spare", "spare")
-            .write(&sandbox.work().join("spare"));
-        let archive = sandbox.path("env.tar.gz");
-        few()
-            .file("download", vec![7; 70_000])
-            .pack(&archive, Packing::Gzip);
-        let archive = fs_err::read(archive).unwrap();
-        let server = Server::start(move |request, stream| {
-            let answer = Response::new(200, "application/gzip", archive.clone());
-            answer.write(&request.method, usize::MAX, stream)
-        });
-        Self { sandbox, server }
-    }
-
-    /// Where the disk is mounted.
-    pub fn disk(&self) -> PathBuf {
-        self.sandbox.path("disk")
-    }
-
-    /// The store, on the disk.
-    pub fn store(&self) -> PathBuf {
-        self.disk().join("store")
-    }
-
-    /// The user's folder, on the disk.
-    pub fn project(&self) -> PathBuf {
-        self.disk().join("project")
-    }
-
-    /// pyro on the disk, not run yet.
-    pub fn command(&self, words: &[&str]) -> Command {
-        self.pyro(words).command
-    }
-
-    /// A place beside the disk.
-    pub fn beside(&self, name: &str) -> PathBuf {
-        self.sandbox.path(name)
-    }
-
-    fn pyro(&self, words: &[&str]) -> Pyro<'_> {
-        let pyro = self.sandbox.pyro(words).env("PYRO_STORE", self.store());
-        pyro.cwd(self.project())
-    }
-
-    /// Runs pyro on the disk.
-    pub fn run(&self, words: &[&str]) -> Ended {
-        self.pyro(words).run()
-    }
-
-    /// pyro on the disk, started by strace with these words and not run yet.
-    pub fn under_strace(&self, strace: &[&str], words: &[&str]) -> Command {
-        let pyro = self.pyro(words).command;
-        let mut command = Command::new("strace");
-        command.args(["-f", "-y", "-qq", "-s", "0"]).args(strace);
-        command.arg(pyro.get_program()).args(pyro.get_args());
-        command.env_clear().current_dir(self.project());
-        for (name, value) in pyro.get_envs() {
-            command.env(name, value.unwrap_or_default());
-        }
-        command
-    }
-
-    /// What the profile shows.
-    pub fn shown(&self) -> PathBuf {
-        let link = self.store().join("profiles/ci/current/env");
-        fs_err::canonicalize(link).unwrap()
-    }
-
-    /// Runs pyro, which must succeed; `moment` says when, for a reader.
-    #[track_caller]
-    pub fn succeed(&self, words: &[&str], moment: &str) -> Ended {
-        let ended = self.run(words);
-        assert_eq!(ended.code, 0, "{moment}: {words:?}: {ended}");
-        ended
-    }
-
-    /// Writes the declaration that asks for this version.
-    pub fn declare(&self, version: Version) {
-        let folder = |name: &str| format!("local = '{}'", self.sandbox.work().join(name).display());
-        let (number, source) = match version {
-            Version::Few => (1, folder("few")),
-            Version::Many => (2, folder("many")),
-            Version::Download => {
-                let url = format!("http://{}/env.tar.gz", self.server.address());
-                (3, format!("archive = '{url}'"))
-            }
-            Version::Spare => (4, folder("spare")),
-        };
-        self.declare_source(number, &source);
-    }
-
-    /// Writes the declaration of this version, with this source, a key and a value.
-    pub fn declare_source(&self, version: u32, source: &str) {
-        let text = format!(
-            "schema = 1\n[environments.env]\nversion = \"{version}\"\n\
-             [[environments.env.sources]]\n{source}\n"
-        );
-        fs_err::write(self.project().join("envs.toml"), text).unwrap();
-    }
-}
-
-/// Files of all sizes, an empty one among them.
-pub fn few() -> Tree {
-    Tree::new()
-        .file("bin/run", "#!/bin/sh\n")
-        .file("empty", "")
-        .file("share/large", vec![3; 200_000])
-        .file("share/deep/below/small", "small")
-}
-
-pub fn many() -> Tree {
-    (0..MANY).fold(few(), |tree, n| {
-        tree.file(&format!("many/{}/{n}", n % 7), vec![n; 6000])
-    })
-}
-
 /// What was recorded: the device, and each command with its place in the log.
 pub struct Recording {
     pub world: World,
@@ -349,13 +200,6 @@ fn steps(world: &World, device: &mut Device, _on: &Mounted) -> Vec<Step> {
         });
     }
     steps
-}
-
-/// Takes a file out of a path.
-///
-/// Cutting one short would rewrite a block in place, and the disk may have that before it has the new size.
-pub fn damage(path: &Path) {
-    inside::unlink(&path.join("share/large"));
 }
 
 /// Syncs the whole file system.

@@ -4,9 +4,9 @@ use std::process::Output;
 
 use crate::inside;
 use crate::order::{self, Seen};
-use crate::story::{REALIZE, Version, World, damage};
 use crate::support::needs;
 use crate::trace::CALLS;
+use crate::world::{REALIZE, Version, World, damage};
 
 /// A world on an ordinary folder; `None` where strace is missing, which is then said.
 fn world() -> Option<World> {
@@ -26,7 +26,7 @@ fn traced(world: &World, words: &[&str]) -> Seen {
     let ended = world.under_strace(&strace, words).output().unwrap();
     assert!(ended.status.success(), "{words:?}: {ended:?}");
     let trace = fs_err::read_to_string(&log).unwrap();
-    match order::check(&trace, &world.store(), &world.project()) {
+    match order::check(&trace, &world.store(), world.project()) {
         Ok(seen) => seen,
         Err(broken) => panic!("{words:?}: {broken}"),
     }
