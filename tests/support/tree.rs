@@ -45,12 +45,6 @@ impl Tree {
         self
     }
 
-    /// The same, then those of another.
-    pub fn and(mut self, other: Self) -> Self {
-        self.files.extend(other.files);
-        self
-    }
-
     /// The same below a folder.
     pub fn below(&self, folder: &str) -> Self {
         let files = self.files.iter();

@@ -60,7 +60,7 @@ impl World {
         fs_err::create_dir(sandbox.path("disk")).unwrap();
         let sources = sandbox.path("sources");
         write(&few(), &sources.join("few"));
-        write(&many(), &sources.join("many"));
+        write(&Contents::Many.after(Tree::new()), &sources.join("many"));
         write(&few().file("spare", "spare"), &sources.join("spare"));
         let small = Tree::new().file("bin/run", "#!/bin/sh\n");
         let small = small.file("share/large", vec![9; 9000]);
@@ -198,18 +198,31 @@ impl World {
 }
 
 /// Files of all sizes, an empty one among them.
-pub fn few() -> Tree {
-    Tree::new()
-        .file("bin/run", "#!/bin/sh\n")
-        .file("empty", "")
-        .file("share/large", vec![3; 200_000])
-        .file("share/deep/below/small", "small")
+fn few() -> Tree {
+    Contents::Few.after(Tree::new())
 }
 
-pub fn many() -> Tree {
-    (0..MANY).fold(few(), |tree, n| {
-        tree.file(&format!("many/{}/{n}", n % 7), vec![n; 6000])
-    })
+/// What a source holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contents {
+    Few,
+    Many,
+}
+
+impl Contents {
+    /// Behind what a tree has already.
+    pub fn after(self, tree: Tree) -> Tree {
+        match self {
+            Self::Few => tree
+                .file("bin/run", "#!/bin/sh\n")
+                .file("empty", "")
+                .file("share/large", vec![3; 200_000])
+                .file("share/deep/below/small", "small"),
+            Self::Many => (0..MANY).fold(Self::Few.after(tree), |tree, n| {
+                tree.file(&format!("many/{}/{n}", n % 7), vec![n; 6000])
+            }),
+        }
+    }
 }
 
 /// Writes a source: the tree, and what no tree of these tests has, a symlink and an empty folder.

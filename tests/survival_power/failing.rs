@@ -15,7 +15,7 @@ use crate::inside;
 use crate::support::http::{Response, Server};
 use crate::support::needs;
 use crate::tree::{Packing, Tree};
-use crate::world::{REALIZE, Version, World, few, many};
+use crate::world::{Contents, REALIZE, Version, World};
 
 /// What the disk refuses to write. Long enough that nothing else has it.
 const BAD: &[u8; 32] = b"no disk keeps these thirty-two b";
@@ -23,10 +23,9 @@ const BAD: &[u8; 32] = b"no disk keeps these thirty-two b";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The same files behind one that cannot be written, and a large one to be read while that is tried.
-fn with_bad_file(tree: Tree) -> Tree {
-    let bad = BAD.repeat(256);
-    let first = Tree::new().file("bad", bad).file("large", vec![5; 2 << 20]);
-    first.and(tree)
+fn with_bad_file(contents: Contents) -> Tree {
+    let tree = Tree::new().file("bad", BAD.repeat(256));
+    contents.after(tree.file("large", vec![5; 2 << 20]))
 }
 
 /// A world on a disk that shows the version of few files.
@@ -57,7 +56,7 @@ fn assert_refused(
 }
 
 /// The sync of pyro itself makes the disk write, and is told.
-fn is_told(file_system: FileSystem, tree: Tree, moment: &str) -> usize {
+fn is_told(file_system: FileSystem, contents: Contents, moment: &str) -> usize {
     let Some((mut device, world)) = on_disk(file_system) else {
         return 0;
     };
@@ -67,7 +66,7 @@ fn is_told(file_system: FileSystem, tree: Tree, moment: &str) -> usize {
     world.succeed(REALIZE, moment);
     let shown = world.shown();
     let folder = world.beside("bad");
-    with_bad_file(tree).write(&folder);
+    with_bad_file(contents).write(&folder);
     world.declare_source(2, &format!("local = '{}'", folder.display()));
     device.spoil(BAD);
     let ended = world.run(REALIZE);
@@ -76,7 +75,7 @@ fn is_told(file_system: FileSystem, tree: Tree, moment: &str) -> usize {
 }
 
 /// Somebody else syncs while pyro still waits for the rest of an archive, and is told instead.
-fn is_told_after_others(file_system: FileSystem, tree: Tree, moment: &str) -> usize {
+fn is_told_after_others(file_system: FileSystem, contents: Contents, moment: &str) -> usize {
     let Some((mut device, world)) = on_disk(file_system) else {
         return 0;
     };
@@ -86,7 +85,7 @@ fn is_told_after_others(file_system: FileSystem, tree: Tree, moment: &str) -> us
     world.succeed(REALIZE, moment);
     let shown = world.shown();
     let archive = world.beside("bad.tar");
-    with_bad_file(tree).pack(&archive, Packing::Plain);
+    with_bad_file(contents).pack(&archive, Packing::Plain);
     let halting = Halting::start(fs_err::read(&archive).unwrap());
     let url = format!("http://{}/bad.tar", halting.server.address());
     world.declare_source(2, &format!("archive = '{url}'"));
@@ -157,19 +156,13 @@ fn written(store: &Path) -> PathBuf {
 }
 
 fn no_error_is_lost(file_system: FileSystem) -> usize {
-    let name = file_system.name();
-    is_told(file_system, few(), &format!("{name}, few files"))
-        + is_told(file_system, many(), &format!("{name}, many files"))
-        + is_told_after_others(
-            file_system,
-            few(),
-            &format!("{name}, few files, others told"),
-        )
-        + is_told_after_others(
-            file_system,
-            many(),
-            &format!("{name}, many files, others told"),
-        )
+    let both = [Contents::Few, Contents::Many];
+    let of_one = both.map(|contents| {
+        let moment = format!("{}, {contents:?}", file_system.name());
+        is_told(file_system, contents, &moment)
+            + is_told_after_others(file_system, contents, &format!("{moment}, others told"))
+    });
+    of_one.iter().sum()
 }
 
 #[test]
