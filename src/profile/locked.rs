@@ -159,6 +159,8 @@ impl<'s> Locked<'s> {
         change: &Change,
         out_link: Option<&OutLink>,
     ) -> Result<Committed, Error> {
+        // Whoever made the profile's folder may not have come to the sync yet.
+        sync_folder(&self.store.layout().profiles())?;
         let live = self.current()?;
         let committed = match &live {
             Some(live) if self.shows(live, &change.environments)? => {

@@ -114,7 +114,8 @@ impl OutLink {
         let path = store.layout().roots().join(format!("{}.json", self.id()));
         let known: Option<OutLinkRoot> = read_record(&path).unwrap_or_default();
         if known.is_some_and(|known| known.profile == profile.as_str()) {
-            return Ok(());
+            // Whoever wrote it may not have come to the sync yet.
+            return super::locked::sync_folder(&store.layout().roots());
         }
         let mut folders = Vec::new();
         for folder in self.path.ancestors().skip(1) {

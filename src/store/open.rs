@@ -42,7 +42,10 @@ impl Store {
     /// cannot be read or made.
     pub fn open(root: &Path, patience: Patience) -> Result<Self, Error> {
         let layout = Layout::new(root.to_owned());
-        if !has_marker(&layout)? {
+        if has_marker(&layout)? {
+            // Whoever made it may not have come to the sync yet, and without its marker a store is refused.
+            durable::sync_folder(layout.root())?;
+        } else {
             create(&layout)?;
         }
         Self::open_existing(layout, patience)

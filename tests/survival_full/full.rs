@@ -50,7 +50,8 @@ impl Scene {
         names.into_iter().collect()
     }
 
-    /// What a collection removes: trash, a path that nothing holds, and a dead staging tree of some size.
+    /// What a prune removes: trash, a path that nothing holds, one that was pulled and will not be declared any more,
+    /// and a dead staging tree of some size.
     fn leave_what_nobody_holds(&self) {
         let world = &self.world;
         damage(&world.shown());
@@ -58,6 +59,8 @@ impl Scene {
         world.declare(Version::Spare);
         world.succeed(&["realize", "--profile", "spare"], &self.moment);
         world.succeed(&["profile", "delete", "spare", "--yes"], &self.moment);
+        world.declare(Version::Small);
+        world.succeed(&["env", "pull", "env"], &self.moment);
         let dead = world.store().join("store/.s-0123456789abcdef");
         fs_err::create_dir(&dead).unwrap();
         for number in 0..130 {
@@ -96,7 +99,7 @@ fn is_survived(file_system: FileSystem, lack: Lack, user: User) -> Option<()> {
 
     let ended = world.succeed(&["env", "prune", "--json"], &moment);
     let pruned: Value = serde_json::from_str(&ended.raw_stdout).unwrap();
-    assert_eq!(pruned["count"], 2, "{moment}: {ended}");
+    assert_eq!(pruned["count"], 3, "{moment}: {ended}");
     let left: BTreeSet<_> = [name_of(&world.shown())].into();
     assert_eq!(scene.names(), left, "{moment}: {ended}");
     world.succeed(REALIZE, &moment);

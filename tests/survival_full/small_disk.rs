@@ -105,7 +105,11 @@ impl SmallDisk {
     }
 
     fn empties(&self) -> u64 {
-        (0..).take_while(|&n| self.empty(n).exists()).count() as u64
+        let mut count = 0;
+        while self.empty(count).exists() {
+            count += 1;
+        }
+        count
     }
 
     fn take_inodes(&self) {

@@ -66,10 +66,16 @@ pub struct Seen {
 }
 
 /// Holds a command that ended with exit code 0 to the rules; tells what it did, or which rule it broke.
-pub fn check(trace: &str, store: &Path, project: &Path) -> Result<Seen, String> {
+///
+/// The names in `found` were made by somebody who has not come to the sync: it is for the command to make up for that.
+pub fn check(trace: &str, store: &Path, project: &Path, found: &[PathBuf]) -> Result<Seen, String> {
     let mut pending = Pending {
         store: store.to_owned(),
         project: project.to_owned(),
+        parts: found
+            .iter()
+            .map(|path| (Part::Name(path.clone()), 0))
+            .collect(),
         ..Pending::default()
     };
     for call in trace::read(trace) {

@@ -1,5 +1,6 @@
 //! Every command under strace: what it syncs, in which order, and what becomes of it when a sync fails.
 
+use std::path::Path;
 use std::process::Output;
 
 use crate::inside;
@@ -21,12 +22,28 @@ fn world() -> Option<World> {
 /// Runs a command, which must succeed, and holds it to the rules.
 #[track_caller]
 fn traced(world: &World, words: &[&str]) -> Seen {
+    traced_after(world, words, &[])
+}
+
+/// The same where the makers of these names, below the disk, were killed before they synced.
+#[track_caller]
+fn traced_after(world: &World, words: &[&str], unsynced: &[&str]) -> Seen {
+    traced_at(world, &world.store(), words, unsynced)
+}
+
+/// The same of a store elsewhere.
+#[track_caller]
+fn traced_at(world: &World, store: &Path, words: &[&str], unsynced: &[&str]) -> Seen {
     let log = world.beside("strace.log");
     let strace = ["-o", log.to_str().unwrap(), "-e", CALLS];
     let ended = world.under_strace(&strace, words).output().unwrap();
     assert!(ended.status.success(), "{words:?}: {ended:?}");
     let trace = fs_err::read_to_string(&log).unwrap();
-    match order::check(&trace, &world.store(), world.project()) {
+    let found: Vec<_> = unsynced
+        .iter()
+        .map(|name| world.disk().join(name))
+        .collect();
+    match order::check(&trace, store, world.project(), &found) {
         Ok(seen) => seen,
         Err(broken) => panic!("{words:?}: {broken}"),
     }
@@ -67,6 +84,17 @@ fn a_realize_syncs_before_it_shows() {
         ..BUILT
     };
     assert_eq!(realized(&world, Version::Download), shown_already);
+}
+
+#[test]
+fn a_store_is_synced_with_the_folders_above_it() {
+    let Some(world) = world() else { return };
+    world.declare(Version::Few);
+    let store = world.disk().join("cache/of/pyro");
+    let place = ["--store", store.to_str().unwrap()];
+    let seen = traced_at(&world, &store, &[REALIZE, &place].concat(), &[]);
+    assert_eq!(seen, BUILT);
+    assert!(store.join("layout.json").exists());
 }
 
 #[test]
@@ -118,6 +146,62 @@ fn a_pull_and_a_prune_sync_before_they_show_and_before_they_remove() {
         ..pulled
     };
     assert_eq!(traced(&world, &["env", "prune"]), pruned);
+}
+
+/// What a killed realize of few files may have left without a sync, the out-link last.
+fn unsynced(path: &str) -> [String; 7] {
+    [
+        "store/layout.json".to_owned(),
+        format!("store/{path}"),
+        "store/profiles/ci".to_owned(),
+        "store/profiles/ci/generations/1".to_owned(),
+        "store/profiles/ci/current".to_owned(),
+        "project/envs.lock".to_owned(),
+        "project/result".to_owned(),
+    ]
+}
+
+#[test]
+fn what_others_left_without_a_sync_is_synced_by_who_builds_on_it() {
+    let Some(world) = world() else { return };
+    realized(&world, Version::Few);
+    let path = world.shown();
+    let path = path.strip_prefix(world.store()).unwrap().to_str().unwrap();
+    let all = unsynced(path);
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let (link, without_link) = all.split_last().unwrap();
+    // All is there already.
+    assert_eq!(traced_after(&world, REALIZE, &all), Seen::default());
+    // The out-link is not, but its record is.
+    fs_err::remove_file(world.disk().join(link)).unwrap();
+    let roots = inside::names(&world.store().join("roots"));
+    let record = format!("store/roots/{}", roots[0]);
+    let left = [without_link, &[&record]].concat();
+    let linked = Seen {
+        out_links: 1,
+        ..Seen::default()
+    };
+    assert_eq!(traced_after(&world, REALIZE, &left), linked);
+    // Nobody remembers the path: it is built again, and found at its name.
+    let records = world.store().join("realisations");
+    for account in inside::names(&records) {
+        fs_err::remove_dir_all(records.join(account)).unwrap();
+    }
+    fs_err::remove_file(world.project().join("envs.lock")).unwrap();
+    let left = &all[..5];
+    assert_eq!(traced_after(&world, REALIZE, left), Seen::default());
+    // It is pulled, and shown by a switch.
+    let moved = Seen {
+        generations: 1,
+        moves: 1,
+        ..Seen::default()
+    };
+    let of_the_store = &all[..2];
+    let pull = ["env", "pull", "env"];
+    assert_eq!(traced_after(&world, &pull, of_the_store), moved);
+    realized(&world, Version::Many);
+    let switch = ["profile", "switch", "1", "--profile", "ci"];
+    assert_eq!(traced_after(&world, &switch, of_the_store), moved);
 }
 
 /// Runs a command in which the Nth sync of a kind fails; `None` once it has fewer.

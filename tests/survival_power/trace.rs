@@ -50,7 +50,8 @@ pub fn read(trace: &str) -> Vec<Call> {
     let mut opened = HashMap::new();
     let mut unfinished: HashMap<&str, (usize, &str)> = HashMap::new();
     let mut calls = Vec::new();
-    for (number, line) in trace.lines().enumerate() {
+    // From 1 on, so that there is a place before all of them.
+    for (number, line) in (1..).zip(trace.lines()) {
         let (thread, rest) = line.split_once(' ').unwrap();
         let rest = rest.trim_start();
         if let Some(first) = rest.strip_suffix("<unfinished ...>") {
@@ -235,9 +236,9 @@ fn a_trace_is_read() {
     let expected = [
         Deed::Named(path("/s/.s-1/f")),
         Deed::Written(path("/s/.s-1/f")),
-        Deed::AllSynced(path("/s/.s-1"), 0),
+        Deed::AllSynced(path("/s/.s-1"), 1),
         Deed::Renamed(path("/s/.s-1"), path("/s/n")),
     ];
     assert_eq!(deeds, expected);
-    assert_eq!((calls[1].begun, calls[1].done), (3, 5));
+    assert_eq!((calls[1].begun, calls[1].done), (4, 6));
 }
