@@ -168,6 +168,8 @@ impl<'s> Locked<'s> {
         change: &Change,
         out_link: Option<&OutLink>,
     ) -> Result<Committed, Error> {
+        // Whoever made the profile's folder may not have come to the sync yet.
+        sync_folder(&self.store.layout().profiles())?;
         let live = self.current()?;
         let committed = match &live {
             Some(live) if self.shows(live, &change.environments)? => {
@@ -326,7 +328,8 @@ impl<'s> Locked<'s> {
                 doomed
             }
             Err(Errno::NOENT) => return Ok(false),
-            Err(Errno::NOSPC | Errno::DQUOT) => folder,
+            // No room for another name, or a lower layer of overlayfs.
+            Err(Errno::NOSPC | Errno::DQUOT | Errno::XDEV) => folder,
             Err(error) => return Err(Error::io("rename", folder, error)),
         };
         fs_err::remove_dir_all(&doomed).map_err(|error| Error::io("remove", doomed, error))?;

@@ -48,7 +48,10 @@ impl Store {
     /// cannot be read or made.
     pub fn open(root: &Path, patience: Patience) -> Result<Self, Error> {
         let layout = Layout::new(root.to_owned());
-        if !has_marker(&layout)? {
+        if has_marker(&layout)? {
+            // Whoever made it may not have come to the sync yet, and without its marker a store is refused.
+            durable::sync_folder(layout.root())?;
+        } else {
             create(&layout)?;
         }
         Self::open_existing(layout, patience)
@@ -180,11 +183,20 @@ fn make_folders(path: &Path, top: &Path, mode: u32) -> Result<(), Error> {
     match rustix::fs::mkdir(path, Mode::from_raw_mode(mode)) {
         Ok(()) => {
             rustix::fs::chmod(path, Mode::from_raw_mode(mode)).doing("set the mode of", path)?;
-            durable::sync_parent(path)
+            // Unfinished work is synced by its maker, once it is whole.
+            if is_dot_name(path) {
+                return Ok(());
+            }
+            durable::sync_made(path)
         }
         Err(rustix::io::Errno::EXIST) => Ok(()),
         Err(error) => Err(Error::io("make", path, error)),
     }
+}
+
+fn is_dot_name(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// Makes the folders above the root that are missing, as the umask says, each with its name synced: all below is
@@ -281,7 +293,7 @@ fn make_root(root: &Path) -> Result<(), Error> {
             let group = fs_err::metadata(root).doing("look at", root)?.mode() & 0o2000;
             rustix::fs::chmod(root, Mode::from_raw_mode(group | 0o755))
                 .doing("set the mode of", root)?;
-            durable::sync_parent(root)
+            durable::sync_made(root)
         }
         Err(rustix::io::Errno::EXIST) => Ok(()),
         Err(error) => Err(Error::io("make", root, error)),
