@@ -105,6 +105,10 @@ fn is_survived(file_system: FileSystem, lack: Lack, user: User) -> Option<()> {
     world.succeed(REALIZE, &moment);
     assert!(!left.contains(&name_of(&world.shown())), "{moment}");
     world.succeed(&["verify", "--full"], &moment);
+
+    scene.disk.fill(lack, 0);
+    world.succeed(&["store", "delete", "--yes"], &moment);
+    assert!(!world.store().join("store").exists(), "{moment}");
     Some(())
 }
 

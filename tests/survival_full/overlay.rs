@@ -125,6 +125,16 @@ fn document(world: &World, words: &[&str]) -> Value {
     serde_json::from_str(&ended.raw_stdout).unwrap()
 }
 
+/// A lease on a path, as another process has it.
+fn leased(world: &World, path: &Path) -> fs_err::File {
+    let hash = &path.file_name().unwrap().to_str().unwrap()[..64];
+    let lease = world.store().join("leases").join(hash);
+    // Opened for writing, as pyro does: that brings the file to the upper layer, where there is one for all.
+    let lease = fs_err::OpenOptions::new().write(true).open(lease).unwrap();
+    rustix::fs::flock(lease.file(), FlockOperation::LockShared).unwrap();
+    lease
+}
+
 /// Each story is told by root and by an ordinary user.
 fn as_both(bake: impl Fn(&World), story: impl Fn(&mut Layers)) {
     for nobody in [false, true] {
@@ -183,11 +193,7 @@ fn what_is_damaged_in_the_lower_layer_is_replaced_in_place() {
 fn what_is_damaged_and_in_use_is_left_as_it_is() {
     as_both(bake_damaged, |layers| {
         let path = layers.world.shown();
-        let hash = &path.file_name().unwrap().to_str().unwrap()[..64];
-        let lease = layers.world.store().join("leases").join(hash);
-        // Opened for writing, as pyro does: that brings the file to the upper layer, where there is one for all.
-        let lease = fs_err::OpenOptions::new().write(true).open(lease).unwrap();
-        rustix::fs::flock(lease.file(), FlockOperation::LockShared).unwrap();
+        let lease = leased(&layers.world, &path);
         let before = inside::names(&layers.world.store().join("store"));
         let ended = layers.world.run(REALIZE);
         assert_eq!(ended.code, 75, "{ended}");
@@ -228,6 +234,29 @@ fn what_nobody_holds_in_the_lower_layer_is_hidden_by_a_prune() {
         assert_eq!(built["environments"][0]["status"], "built");
         layers.assert_clean();
     });
+}
+
+#[test]
+fn a_store_in_the_lower_layer_is_deleted_unless_somebody_uses_it() {
+    as_both(
+        |world| realized(world, Version::Few),
+        |layers| {
+            let path = layers.world.shown();
+            let lease = leased(&layers.world, &path);
+            let ended = layers.world.run(&["store", "delete", "--yes"]);
+            assert_eq!(ended.code, 75, "{ended}");
+            layers.assert_clean();
+            drop(lease);
+            let deleted = ["store", "delete", "--yes"];
+            layers.world.succeed(&deleted, "on overlayfs");
+            layers.mount_again();
+            assert!(!layers.world.store().exists());
+            assert_eq!(listed(&layers.world.beside("lower")), layers.baked);
+            realized(&layers.world, Version::Few);
+            assert_eq!(layers.world.shown(), path);
+            layers.assert_clean();
+        },
+    );
 }
 
 #[test]

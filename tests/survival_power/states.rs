@@ -206,12 +206,12 @@ fn assert_tried(tried: Option<usize>, floor: usize) {
 
 #[test]
 fn ext4_keeps_what_was_told() {
-    assert_tried(survives(FileSystem::Ext4, false, 20), 200);
+    assert_tried(survives(FileSystem::Ext4, false, 15), 150);
 }
 
 #[test]
 fn ext4_shows_nothing_half_while_others_sync() {
-    assert_tried(survives(FileSystem::Ext4, true, 30), 300);
+    assert_tried(survives(FileSystem::Ext4, true, 20), 200);
 }
 
 /// The other file systems take as long again each: they are for `make torture`.

@@ -92,8 +92,14 @@ fn a_store_is_synced_with_the_folders_above_it() {
     world.declare(Version::Few);
     let store = world.disk().join("cache/of/pyro");
     let place = ["--store", store.to_str().unwrap()];
-    let seen = traced_at(&world, &store, &[REALIZE, &place].concat(), &[]);
-    assert_eq!(seen, BUILT);
+    // Without an out-link, whose folder is the lock's: each has to be synced for itself.
+    let words = ["realize", "--profile", "ci"];
+    let seen = traced_at(&world, &store, &[&words[..], &place].concat(), &[]);
+    let without_link = Seen {
+        out_links: 0,
+        ..BUILT
+    };
+    assert_eq!(seen, without_link);
     assert!(store.join("layout.json").exists());
 }
 
@@ -127,6 +133,9 @@ fn a_repair_syncs_before_it_shows() {
             ..Seen::default()
         };
         assert_eq!(realized(&world, version), repaired);
+        // Here no profile is looked at afterwards.
+        damage(&world.shown());
+        assert_eq!(traced(&world, &["verify", "--repair"]), repaired);
     }
 }
 
