@@ -45,7 +45,7 @@ pub use lease::Lease;
 pub use lock_file::{LockFile, Patience};
 pub use open::Store;
 pub use publish::{Found, How, Published};
-pub use record_file::{random_id, read_record, write_record};
+pub use record_file::{is_random_id, random_id, read_record, write_record};
 pub use seal::Staged;
 pub use staging::{Executable, Staging};
 pub use trash::Leftovers;

@@ -9,10 +9,13 @@ use crate::store::Store;
 /// How long a record may be in the making, in seconds; no lock covers that.
 const RECORD_TIME: i64 = 3600;
 
-/// Removes unfinished generations and links, old generations of `pulled`, and profiles of out-links that are rooted no
-/// more.
+/// Removes unfinished generations and links, old generations of `pulled`, profiles of out-links that are rooted no
+/// more, those that never came to a generation, and what is left of deleted ones.
 pub(super) fn of_profiles(store: &Store, swept: &mut Swept) -> Result<(), Error> {
     let folder = store.layout().profiles();
+    if let Err(error) = profile::remove_deleted(store) {
+        swept.refuse(folder.clone(), &error);
+    }
     let list = |source| Error::Io {
         doing: "list",
         path: folder.clone(),
@@ -41,7 +44,7 @@ fn tidy(store: &Store, locked: Locked<'_>) -> Result<(), profile::Error> {
     let name = locked.name().clone();
     if name == ProfileName::pulled() {
         locked.drop_all_but(current_number(store, &name)?)
-    } else if name.is_out_link() && !out_links::is_rooted(store, &name)? {
+    } else if locked.is_empty()? || (name.is_out_link() && !out_links::is_rooted(store, &name)?) {
         locked.delete()
     } else {
         Ok(())

@@ -11,7 +11,7 @@ use super::Error;
 use crate::model::digest::FileHash;
 use crate::model::name::ProfileName;
 use crate::model::root::OutLinkRoot;
-use crate::profile::{Locked, Tried};
+use crate::profile::{self, Locked, Tried};
 use crate::progress::{Event, Observer};
 use crate::store::{Store, read_record};
 
@@ -82,6 +82,9 @@ fn expire_one(
     // Under the lock nobody moves the link to this profile; another one may have got it meanwhile.
     if read_record::<OutLinkRoot>(record)?.as_ref() != Some(root) {
         return Ok(());
+    }
+    if locked.is_some() {
+        profile::remove_unfinished(Path::new(&root.link), &store.layout().profile(&name))?;
     }
     match (shown(store, root, &name), locked) {
         (Shown::Unknown, _) => {

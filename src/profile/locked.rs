@@ -62,9 +62,9 @@ pub enum Tried<'s> {
 #[derive(Debug)]
 #[must_use = "the profile's lock is let go when this is dropped"]
 pub struct Locked<'s> {
-    store: &'s Store,
-    name: ProfileName,
-    lock: LockFile,
+    pub(super) store: &'s Store,
+    pub(super) name: ProfileName,
+    pub(super) lock: LockFile,
 }
 
 impl<'s> Locked<'s> {
@@ -241,8 +241,9 @@ impl<'s> Locked<'s> {
 
     /// Moves `current` by one rename.
     fn point(&self, number: u64) -> Result<(), Error> {
-        let link = self.folder().join("current");
-        replace_link(&link, &Path::new("generations").join(number.to_string()))
+        let temporary = self.folder().join(format!(".current-{}", random_id()?));
+        let target = Path::new("generations").join(number.to_string());
+        replace_link(&self.folder().join("current"), &temporary, &target)
     }
 
     fn sync(&self, generation: &Path) -> Result<(), Error> {
@@ -251,7 +252,7 @@ impl<'s> Locked<'s> {
         sync_folder(&self.folder())
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(super) fn folder(&self) -> PathBuf {
         self.store.layout().profile(&self.name)
     }
 
@@ -370,27 +371,16 @@ impl<'s> Locked<'s> {
         Ok(())
     }
 
-    /// Removes the whole profile: first what it shows, last its lock.
+    /// Whether it shows nothing and has no generation, as when its first one was never made.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn delete(self) -> Result<(), Error> {
-        let folder = self.folder();
-        let remove = |path: PathBuf, result: std::io::Result<()>| match result {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("remove", path, error))
-            }
-            _ => Ok(()),
-        };
-        let current = folder.join("current");
-        remove(current.clone(), fs_err::remove_file(&current))?;
-        sync_folder(&folder)?;
-        let generations = folder.join("generations");
-        remove(generations.clone(), fs_err::remove_dir_all(&generations))?;
-        self.lock.unlink()?;
-        // Another process may be making the profile anew: then the folder is not empty, and its.
-        let _ = fs_err::remove_dir(&folder);
-        sync_folder(&self.store.layout().profiles())
+    pub fn is_empty(&self) -> Result<bool, Error> {
+        let current = fs_err::symlink_metadata(self.folder().join("current"));
+        Ok(
+            current.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+                && generations(self.store, &self.name)?.is_empty(),
+        )
     }
 }
 
@@ -406,17 +396,12 @@ fn below(number: u64) -> Option<u64> {
     number.checked_sub(1).filter(|number| *number > 0)
 }
 
-/// Makes or replaces a symlink by one rename, and syncs its folder.
-pub(super) fn replace_link(link: &Path, target: &Path) -> Result<(), Error> {
-    let name = link
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or("link");
-    let temporary = link.with_file_name(format!(".{name}-{}", random_id()?));
-    fs_err::os::unix::fs::symlink(target, &temporary)
-        .map_err(|source| Error::io("make", &temporary, source))?;
-    if let Err(source) = fs_err::rename(&temporary, link) {
-        let _ = rustix::fs::unlinkat(CWD, &temporary, AtFlags::empty());
+/// Makes or replaces a symlink by one rename of `temporary`, and syncs its folder.
+pub(super) fn replace_link(link: &Path, temporary: &Path, target: &Path) -> Result<(), Error> {
+    fs_err::os::unix::fs::symlink(target, temporary)
+        .map_err(|source| Error::io("make", temporary, source))?;
+    if let Err(source) = fs_err::rename(temporary, link) {
+        let _ = rustix::fs::unlinkat(CWD, temporary, AtFlags::empty());
         return Err(Error::io("replace", link, source));
     }
     sync_folder(link.parent().unwrap_or(Path::new("/")))

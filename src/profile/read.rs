@@ -137,9 +137,11 @@ fn told<T>(
     }
 }
 
-/// An error that lists the known profiles, unless `name` is one.
+/// An error that lists the known profiles, unless `name` is one; one that shows nothing counts if it has a generation.
 pub(super) fn require(store: &Store, name: &ProfileName) -> Result<(), Error> {
-    if fs_err::symlink_metadata(store.layout().profile(name).join("current")).is_ok() {
+    if fs_err::symlink_metadata(store.layout().profile(name).join("current")).is_ok()
+        || !numbers(store, name)?.is_empty()
+    {
         return Ok(());
     }
     let known = list(store, &Silent)?

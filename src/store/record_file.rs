@@ -24,6 +24,12 @@ pub fn random_id() -> Result<String, Error> {
     Ok(crate::model::digest::encode_hex(&bytes))
 }
 
+/// Whether `text` may be a [`random_id`].
+#[must_use]
+pub fn is_random_id(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Writes a file that must not be there yet, with `mode` whatever the umask says, and syncs it.
 pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
     let mut file = fs_err::OpenOptions::new()

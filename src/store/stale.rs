@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Store;
 use super::error::{Doing, Error};
 use super::lock_file::LockFile;
+use super::record_file::is_random_id;
 use crate::model::digest::StoreHash;
 use crate::model::store_path::StorePathName;
 
@@ -109,9 +110,9 @@ fn remove_old(folder: &Path, prefix: &str, before: i64, refused: &mut Refused) {
         let name = entry.file_name();
         let is_temporary = name.to_str().is_some_and(|name| {
             name.starts_with(prefix)
-                && name.rsplit_once('-').is_some_and(|(_, id)| {
-                    id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
-                })
+                && name
+                    .rsplit_once('-')
+                    .is_some_and(|(_, id)| is_random_id(id))
         });
         let is_old = entry
             .metadata()
