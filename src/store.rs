@@ -37,6 +37,7 @@ mod seal;
 mod staging;
 mod stale;
 mod trash;
+pub mod uninterrupted;
 
 pub use check::{Damage, Depth, Fault, FullCheck, Verdict};
 pub use error::Error;

@@ -17,6 +17,7 @@ use crate::model::generation::{Cause, Generation};
 use crate::model::name::ProfileName;
 use crate::model::store_path::StorePathName;
 use crate::progress::Observer;
+use crate::store::uninterrupted;
 use crate::store::{LockFile, Store, random_id, write_record};
 
 /// What a new generation shall show, and why.
@@ -410,7 +411,7 @@ pub(super) fn replace_link(link: &Path, temporary: &Path, target: &Path) -> Resu
 /// Syncs the names in a folder.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd: OwnedFd = rustix::fs::open(folder, flags, Mode::empty())
+    let fd: OwnedFd = uninterrupted::open(folder, flags, Mode::empty())
         .map_err(|source| Error::io("open", folder, source))?;
-    rustix::fs::fsync(&fd).map_err(|source| Error::io("sync", folder, source))
+    uninterrupted::fsync(&fd).map_err(|source| Error::io("sync", folder, source))
 }

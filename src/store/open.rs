@@ -12,6 +12,7 @@ use super::error::{Doing, Error};
 use super::layout::{Layout, OWN_NAMES};
 use super::lock_file::Patience;
 use super::record_file;
+use super::uninterrupted;
 use crate::progress::Observer;
 
 /// The layout that this pyro reads and writes.
@@ -131,13 +132,13 @@ impl Store {
     /// # Errors
     /// When the system cannot promise that.
     pub fn sync_folder(&self) -> Result<(), Error> {
-        rustix::fs::fsync(&self.folder).doing("sync", self.layout.store())
+        uninterrupted::fsync(&self.folder).doing("sync", self.layout.store())
     }
 }
 
 fn open_folder(path: &Path) -> Result<OwnedFd, Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty()).doing("open", path)
+    uninterrupted::open(path, flags, Mode::empty()).doing("open", path)
 }
 
 /// Makes `path` and the missing folders between it and `top` with `mode`; `top` itself must be there.

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::durable;
 use super::error::{Doing, Error};
+use super::uninterrupted;
 
 /// Largest record that is read; a larger file is damage, not a record.
 const RECORD_MAX: u64 = 64 << 20;
@@ -39,7 +40,7 @@ pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Erro
         .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
         .open(path)
         .doing("make", path)?;
-    rustix::fs::fchmod(&file, rustix::fs::Mode::from_raw_mode(mode))
+    uninterrupted::fchmod(&file, rustix::fs::Mode::from_raw_mode(mode))
         .doing("set the mode of", path)?;
     file.write_all(bytes).doing("write", path)?;
     file.sync_all().doing("sync", path)

@@ -17,6 +17,7 @@ use super::error::{Doing, Error};
 use super::file_writer::{self, SEALED_TIME};
 use super::folders::Folders;
 use super::staging::{Executable, Staging};
+use super::uninterrupted;
 use crate::model::manifest::{Entry, EntryKind, MANIFEST_NAME, Manifest};
 use crate::model::path::EntryPath;
 use crate::model::recipe::{Layout, Recipe};
@@ -157,11 +158,11 @@ impl<'s> Staging<'s> {
         let path = self.path().join(MANIFEST_NAME);
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&self.top, MANIFEST_NAME, flags, Mode::RUSR | Mode::WUSR)
+        let fd = uninterrupted::openat(&self.top, MANIFEST_NAME, flags, Mode::RUSR | Mode::WUSR)
             .doing("make", &path)?;
         let mut file = fs_err::File::from_parts(fd.into(), &path);
         std::io::Write::write_all(&mut file, bytes).doing("write", &path)?;
-        rustix::fs::fchmod(&file, file_writer::sealed_mode(false))
+        uninterrupted::fchmod(&file, file_writer::sealed_mode(false))
             .doing("set the mode of", &path)?;
         rustix::fs::futimens(&file, &SEALED_TIME).doing("set the time of", &path)?;
         if let Some(files) = &mut self.few {
@@ -235,7 +236,7 @@ impl<'s> Staging<'s> {
                     "`{shown}` has {found} entries instead of {expected}"
                 )));
             }
-            rustix::fs::fchmod(fd.as_fd(), Mode::from_raw_mode(0o555))
+            uninterrupted::fchmod(fd.as_fd(), Mode::from_raw_mode(0o555))
                 .doing("set the mode of", &shown)?;
             rustix::fs::futimens(fd.as_fd(), &SEALED_TIME).doing("set the time of", &shown)?;
         }
@@ -247,7 +248,7 @@ impl<'s> Staging<'s> {
         match self.few.take() {
             Some(files) if manifest.entries().len() <= 2 * super::staging::FEW => {
                 for file in &files {
-                    rustix::fs::fsync(file).doing("sync a file of", &path)?;
+                    uninterrupted::fsync(file).doing("sync a file of", &path)?;
                 }
                 let top = self.top.as_fd().try_clone_to_owned().doing("open", &path)?;
                 let mut folders = Folders::new(top);
@@ -257,12 +258,12 @@ impl<'s> Staging<'s> {
                     .filter(|entry| entry.kind == EntryKind::Directory);
                 for name in all.map(|entry| entry.path.as_bytes()).chain([&b""[..]]) {
                     let fd = folders.folder(name).doing("open a folder of", &path)?;
-                    rustix::fs::fsync(fd.as_fd()).doing("sync a folder of", &path)?;
+                    uninterrupted::fsync(fd.as_fd()).doing("sync a folder of", &path)?;
                 }
                 Ok(())
             }
             // Opened before the first byte, so an error that was told to somebody else is told to us too.
-            _ => rustix::fs::syncfs(&self.top).doing("sync", &path),
+            _ => uninterrupted::syncfs(&self.top).doing("sync", &path),
         }
     }
 }

@@ -9,6 +9,8 @@
 #[cfg(test)]
 mod debris;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 #[path = "../support/inside.rs"]
 #[allow(dead_code, reason = "this binary uses a part of it")]
 mod inside;

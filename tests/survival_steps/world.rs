@@ -178,6 +178,12 @@ impl World {
         assert_eq!(debris(&self.scene), [""; 0]);
     }
 
+    pub fn wrong(&self) -> Vec<String> {
+        let mut wrong = self.wrong_paths();
+        wrong.retain(|path| !self.damaged.contains(path));
+        wrong
+    }
+
     fn wrong_paths(&self) -> Vec<String> {
         let store = self.scene.store().join("store");
         let paths = names(&store).into_iter();

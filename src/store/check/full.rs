@@ -14,6 +14,7 @@ use crate::model::path::EntryPath;
 use crate::store::error::{Doing, Error};
 use crate::store::file_writer::{self, CHUNK};
 use crate::store::folders::Folders;
+use crate::store::uninterrupted;
 
 /// Reads and hashes every file, lists every folder, and holds the manifest against its own canonical form.
 pub(super) fn full(
@@ -103,7 +104,7 @@ fn hash_file(
         .parent_of(path)
         .doing("open the folder of", path.as_os_str())?;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(parent.as_fd(), path.name(), flags, Mode::empty())
+    let fd = uninterrupted::openat(parent.as_fd(), path.name(), flags, Mode::empty())
         .doing("open", path.as_os_str())?;
     file_writer::hash(path, &fd, buffer)
 }
