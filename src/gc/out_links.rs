@@ -4,6 +4,7 @@
 //! the link that exists is the recorded one, on the device of the link's own folder: a volume that is not mounted
 //! keeps its roots.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -89,7 +90,7 @@ fn expire_one(
     match (shown(store, root, &name), locked) {
         (Shown::Unknown, _) => {
             let text = format!(
-                "kept the root {}: the folder above it is not the one it was made in",
+                "kept the root {}: it cannot be read, or the folder above it is not the one it was made in",
                 root.link
             );
             observer.event(Event::Note { text: &text });
@@ -119,18 +120,30 @@ fn shown(store: &Store, root: &OutLinkRoot, name: &ProfileName) -> Shown {
     let link = Path::new(&root.link);
     // Between the new record and the new link the link still shows the profile of its own.
     let own = ProfileName::of_out_link(&FileHash::of(root.link.as_bytes()));
-    if let Ok(target) = fs_err::read_link(link)
-        && [name, &own]
-            .iter()
-            .any(|name| target.starts_with(store.layout().profile(name)))
-    {
-        return Shown::Generation(target);
+    match fs_err::read_link(link) {
+        Ok(target)
+            if [name, &own]
+                .iter()
+                .any(|name| target.starts_with(store.layout().profile(name))) =>
+        {
+            return Shown::Generation(target);
+        }
+        // Another link, or something that is no link.
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::InvalidInput || is_absent(&error) => {}
+        Err(_unreadable) => return Shown::Unknown,
     }
-    let nearest = root.folders.iter().find_map(|folder| {
-        fs_err::metadata(&folder.path)
-            .ok()
-            .map(|meta| (folder, meta))
-    });
+    let mut nearest = None;
+    for folder in &root.folders {
+        match fs_err::metadata(&folder.path) {
+            Ok(meta) => {
+                nearest = Some((folder, meta));
+                break;
+            }
+            Err(error) if is_absent(&error) => {}
+            Err(_unreadable) => return Shown::Unknown,
+        }
+    }
     match (nearest, root.folders.first()) {
         (Some((recorded, meta)), Some(own))
             if (meta.dev(), meta.ino()) == (recorded.device, recorded.inode)
@@ -140,4 +153,9 @@ fn shown(store: &Store, root: &OutLinkRoot, name: &ProfileName) -> Shown {
         }
         _ => Shown::Unknown,
     }
+}
+
+/// Whether an error says that nothing stands there, and not that nobody may look.
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }

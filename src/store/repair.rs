@@ -101,7 +101,7 @@ impl Staged<'_> {
                 Placed::Theirs => self.accept(lease),
                 placed => Ok((lease, placed)),
             },
-            Err(Errno::XDEV | Errno::INVAL | Errno::NOSPC | Errno::NOSYS) => {
+            Err(Errno::XDEV | Errno::INVAL | Errno::NOSPC | Errno::DQUOT | Errno::NOSYS) => {
                 self.replace_in_place(trash, lease, observer)
             }
             Err(error) => Err(Error::io("exchange", &target, error)),

@@ -10,6 +10,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt as _;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
@@ -106,16 +107,18 @@ impl<'s> Staging<'s> {
     /// Artifact files are never executable, so that a tree and a plain blob give the same manifest.
     fn unset_artifact_bits(&mut self, manifest: &Manifest) -> Result<(), Error> {
         let prefix = usize::from(self.layout.prefix().is_some());
+        let top = self.path();
         for path in manifest.artifacts().values() {
+            let place = top.join(path.as_os_str());
             let Some(path) = path.strip(prefix) else {
                 continue;
             };
             let parent = self
                 .folders
                 .parent_of(&path)
-                .doing("open the folder of", path.as_os_str())?;
+                .doing("open the folder of", &place)?;
             let meta = rustix::fs::statat(parent.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW)
-                .doing("look at", path.as_os_str())?;
+                .doing("look at", &place)?;
             if FileType::from_raw_mode(meta.st_mode) != FileType::RegularFile
                 || meta.st_mode & 0o111 == 0
             {
@@ -132,7 +135,7 @@ impl<'s> Staging<'s> {
                 file_writer::sealed_mode(false),
                 AtFlags::empty(),
             )
-            .doing("set the mode of", path.as_os_str())?;
+            .doing("set the mode of", &place)?;
         }
         Ok(())
     }
@@ -183,6 +186,7 @@ impl<'s> Staging<'s> {
             .try_clone_to_owned()
             .doing("open", self.path())?;
         let mut folders = Folders::new(top);
+        let staging = self.path();
         let mut names: HashMap<&[u8], HashSet<&[u8]>> = HashMap::new();
         names
             .entry(b"")
@@ -197,11 +201,12 @@ impl<'s> Staging<'s> {
             if *kind == EntryKind::Directory {
                 names.entry(path.as_bytes()).or_default();
             }
+            let place = staging.join(path.as_os_str());
             let parent = folders
                 .parent_of(path)
-                .doing("open the folder of", path.as_os_str())?;
+                .doing("open the folder of", &place)?;
             let meta = rustix::fs::statat(parent.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW)
-                .doing("look at", path.as_os_str())?;
+                .doing("look at", &place)?;
             if let Some(what) = difference(kind, &meta) {
                 return Err(changed(format!("`{path}` {what}")));
             }
@@ -213,12 +218,12 @@ impl<'s> Staging<'s> {
             .rev()
             .filter(|entry| entry.kind == EntryKind::Directory);
         for path in all.map(|entry| entry.path.as_bytes()).chain([&b""[..]]) {
-            let shown = crate::model::escape::Escaped(path).to_string();
-            let fd = folders.folder(path).doing("open", &shown)?;
+            let place = staging.join(std::ffi::OsStr::from_bytes(path));
+            let fd = folders.folder(path).doing("open", &place)?;
             let expected = names.get(path).map_or(0, HashSet::len);
             let mut found = 0;
-            for entry in Dir::read_from(fd.as_fd()).doing("list", &shown)? {
-                let entry = entry.doing("list", &shown)?;
+            for entry in Dir::read_from(fd.as_fd()).doing("list", &place)? {
+                let entry = entry.doing("list", &place)?;
                 let name = entry.file_name().to_bytes();
                 if name == b"." || name == b".." {
                     continue;
@@ -233,12 +238,13 @@ impl<'s> Staging<'s> {
             }
             if found != expected {
                 return Err(changed(format!(
-                    "`{shown}` has {found} entries instead of {expected}"
+                    "`{}` has {found} entries instead of {expected}",
+                    crate::model::escape::Escaped(path)
                 )));
             }
             uninterrupted::fchmod(fd.as_fd(), Mode::from_raw_mode(0o555))
-                .doing("set the mode of", &shown)?;
-            rustix::fs::futimens(fd.as_fd(), &SEALED_TIME).doing("set the time of", &shown)?;
+                .doing("set the mode of", &place)?;
+            rustix::fs::futimens(fd.as_fd(), &SEALED_TIME).doing("set the time of", &place)?;
         }
         Ok(())
     }

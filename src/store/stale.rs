@@ -106,7 +106,13 @@ fn remove_old(folder: &Path, prefix: &str, before: i64, refused: &mut Refused) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
         Err(error) => return refused.push((folder.to_owned(), Error::io("list", folder, error))),
     };
-    for entry in entries.filter_map(Result::ok) {
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                return refused.push((folder.to_owned(), Error::io("list", folder, error)));
+            }
+        };
         let name = entry.file_name();
         let is_temporary = name.to_str().is_some_and(|name| {
             name.starts_with(prefix)

@@ -183,11 +183,13 @@ fn damage(scene: &Scene) {
 
 /// Leaves all kinds of litter beside what `ci` shows.
 fn litter(scene: &Scene) {
-    // An out-link that is gone, and an entry of `pulled` that nobody declares any more.
-    declare(scene, 1);
+    // An out-link that is gone and one that is not, and an entry of `pulled` that nobody declares any more.
+    declare(scene, 3);
     scene.quick_json(&["realize", "--out-link", "gone"]);
     fs_err::remove_file(scene.project().join("gone")).unwrap();
     scene.quick_json(&["env", "pull", "tool"]);
+    declare(scene, 1);
+    scene.quick_json(&["realize", "--out-link", "kept"]);
     realize(scene, 2);
     scene.quick_json(&["env", "pull", "env"]);
 

@@ -17,8 +17,8 @@ pub type Links = BTreeMap<String, String>;
 pub struct Shown {
     /// What each profile shows that shows something.
     pub profiles: BTreeMap<String, Links>,
-    /// What the out-link `result` shows.
-    pub out_link: Option<Links>,
+    /// What each out-link in the project shows.
+    pub out_links: BTreeMap<String, Links>,
 }
 
 impl Shown {
@@ -31,34 +31,42 @@ impl Shown {
             current.is_symlink().then(|| (name, links(&current)))
         });
         let profiles = profiles.collect();
-        let out_link = scene.project().join("result");
+        let project = scene.project();
+        let out_links = names(&project).into_iter().filter_map(|name| {
+            let link = project.join(&name);
+            let is_shown = link.is_symlink() && !name.starts_with('.');
+            is_shown.then(|| (name, links(&link)))
+        });
+        let out_links = out_links.collect();
         Self {
             profiles,
-            out_link: out_link.is_symlink().then(|| links(&out_link)),
+            out_links,
         }
     }
 
-    /// Fails the test unless each profile shows what it does in `old` or in `new`, and the link too, but not before.
+    /// Fails the test unless each profile and link shows what it does in `old` or in `new`; links move last.
     #[track_caller]
     pub fn assert_between(&self, old: &Self, new: &Self) {
-        let all = [self, old, new].map(|shown| shown.profiles.keys());
-        for name in all.into_iter().flatten() {
-            let shown = self.profiles.get(name);
-            let possible = [old.profiles.get(name), new.profiles.get(name)];
-            assert!(possible.contains(&shown), "profile {name} shows {shown:?}");
-        }
-        let possible = [&old.out_link, &new.out_link];
-        let shown = &self.out_link;
-        assert!(possible.contains(&shown), "the out-link shows {shown:?}");
-        if old.out_link != new.out_link && self.out_link == new.out_link {
+        assert_each_between(&self.profiles, &old.profiles, &new.profiles);
+        assert_each_between(&self.out_links, &old.out_links, &new.out_links);
+        if self.out_links != old.out_links {
             for (name, links) in &new.profiles {
-                assert_eq!(
-                    self.profiles.get(name),
-                    Some(links),
-                    "the out-link moves last"
-                );
+                assert_eq!(self.profiles.get(name), Some(links), "a link moved first");
             }
         }
+    }
+}
+
+#[track_caller]
+fn assert_each_between(
+    now: &BTreeMap<String, Links>,
+    old: &BTreeMap<String, Links>,
+    new: &BTreeMap<String, Links>,
+) {
+    for name in [now, old, new].into_iter().flat_map(BTreeMap::keys) {
+        let possible = [old.get(name), new.get(name)];
+        let shown = now.get(name);
+        assert!(possible.contains(&shown), "{name} shows {shown:?}");
     }
 }
 

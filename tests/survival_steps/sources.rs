@@ -9,11 +9,11 @@ use crate::support::scene::Scene;
 /// More files than are synced one by one.
 const MANY: usize = 70;
 
-/// Writes two versions of every source below `sources/` in the project.
+/// Writes all versions of every source below `sources/` in the project.
 pub fn write(scene: &Scene) {
     let folder = scene.project().join("sources");
     fs_err::create_dir(&folder).unwrap();
-    for version in 1..=2 {
+    for version in 1..=3 {
         fs_err::write(folder.join(format!("env-{version}.tar")), archive(version)).unwrap();
         tool(&folder.join(format!("tool-{version}")), version);
     }
