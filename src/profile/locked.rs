@@ -79,14 +79,17 @@ impl<'s> Locked<'s> {
         observer: &dyn Observer,
     ) -> Result<Self, Error> {
         let folder = store.layout().profile(name);
-        loop {
+        let attempt = || {
             store.make_folder(&folder.join("generations"))?;
-            match LockFile::exclusive(
+            LockFile::exclusive(
                 &folder.join("lock"),
                 store.file_mode(),
                 store.patience(),
                 observer,
-            ) {
+            )
+        };
+        loop {
+            match attempt() {
                 Ok(lock) => {
                     return Ok(Self {
                         store,
@@ -94,7 +97,7 @@ impl<'s> Locked<'s> {
                         lock,
                     });
                 }
-                // Somebody deleted the profile between the two steps.
+                // Somebody deleted the profile between two steps.
                 Err(crate::store::Error::Io { source, .. })
                     if source.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error.into()),

@@ -222,12 +222,13 @@ fn create(layout: &Layout) -> Result<(), Error> {
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(_not_a_folder) => {
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
                 return Err(Error::Foreign {
                     name,
                     path: root.to_owned(),
                 });
             }
+            Err(error) => return Err(Error::io("list", path, error)),
         }
     }
     let shared = fs_err::metadata(root).doing("look at", root)?.mode() & 0o2000 != 0;

@@ -12,8 +12,8 @@ pub fn debris(scene: &Scene) -> Vec<String> {
     let store = scene.store();
     let mut debris = Vec::new();
     let held = held(store);
-    let loose = names(&store.join("store"));
-    debris.extend(loose.into_iter().filter(|name| !held.contains(name)));
+    let loose = names(&store.join("store")).into_iter();
+    debris.extend(loose.filter(|name| !name.starts_with('.') && !held.contains(name)));
     let is_used = |lock: &String| {
         let hash = lock.trim_end_matches(".w");
         held.iter().any(|path| path.starts_with(hash))
@@ -26,10 +26,22 @@ pub fn debris(scene: &Scene) -> Vec<String> {
             debris.push(format!("profile {name}, which has nothing"));
         }
     }
-    debris.extend(dot_names(store, &store.join("store")));
-    let project = scene.project();
-    debris.extend(dot_names(&project, &project.join("sources")));
+    debris.extend(unfinished(scene));
     debris
+}
+
+/// Everything in the store and the project that has the dot name of something in the making, or of trash.
+pub fn unfinished(scene: &Scene) -> Vec<String> {
+    let (store, project) = (scene.store(), scene.project());
+    let mut unfinished = dot_names(store, &store.join("store"));
+    unfinished.extend(dot_names(&project, &project.join("sources")));
+    let trees = names(&store.join("store")).into_iter();
+    unfinished.extend(
+        trees
+            .filter(|name| name.starts_with('.'))
+            .map(|name| format!("store/{name}")),
+    );
+    unfinished
 }
 
 /// What has the dot name of something in the making, below `folder` but for what is below `except`.

@@ -27,6 +27,8 @@ mod shown;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
+mod stand;
+#[cfg(test)]
 #[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "this binary uses a part of it")]
 mod support;

@@ -83,3 +83,14 @@ fn without_ids(part: &str) -> String {
     });
     words.collect()
 }
+
+/// Whether a call changes nothing.
+pub fn is_reading(call: &Call) -> bool {
+    const READING: [&str; 6] = ["read", "pread", "getdents", "stat", "lstat", "access"];
+    const WRITING: u64 = 0o3 | 0o100 | 0o1000; // O_ACCMODE, O_CREAT, O_TRUNC
+    let name = call.name.as_str();
+    let opens = name == "open" || name.starts_with("openat");
+    (opens && call.flags & WRITING == 0)
+        || READING.iter().any(|reading| name.starts_with(reading))
+        || ["fstat", "newfstatat", "faccessat"].contains(&name)
+}

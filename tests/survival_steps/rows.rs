@@ -15,6 +15,15 @@ pub struct Row {
 /// How nothing that is held by nothing is left.
 pub const COLLECT: &[&str] = &["env", "prune"];
 
+/// Writes a declaration for [`ELSEWHERE`].
+pub fn declare_elsewhere(scene: &Scene) {
+    let file = scene.project().join("elsewhere.toml");
+    fs_err::write(file, declaration(3)).unwrap();
+}
+
+/// A realize of that other declaration, for another profile.
+pub const ELSEWHERE: &[&str] = &["realize", "elsewhere.toml", "--profile", "elsewhere"];
+
 const REALIZE: &[&str] = &["realize", "--profile", "ci", "--out-link", "result"];
 
 /// A first realize of two environments, from an archive and from a local folder, by two threads.
@@ -146,7 +155,11 @@ pub const PRUNE: Row = Row {
 
 /// Declares two environments in this version.
 fn declare(scene: &Scene, version: u8) {
-    let toml = format!(
+    scene.declare(&declaration(version));
+}
+
+fn declaration(version: u8) -> String {
+    format!(
         r#"schema = 1
 profile = "own"
 [environments.env]
@@ -159,8 +172,7 @@ version = "{version}.0.0"
 [[environments.tool.sources]]
 local = "sources/tool-{version}"
 "#
-    );
-    scene.declare(&toml);
+    )
 }
 
 /// Declares and realizes them.

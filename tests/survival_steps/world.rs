@@ -3,9 +3,9 @@
 use std::ffi::OsStr;
 use std::process::Command;
 
-use crate::debris::{age, debris};
+use crate::debris::{age, debris, unfinished};
 use crate::inside::names;
-use crate::rows::{COLLECT, Row};
+use crate::rows::{COLLECT, Row, declare_elsewhere};
 use crate::shown::{Shown, held};
 use crate::support::scene::{Scene, remove_sealed};
 use crate::support::stepper::{Call, Calls, Deed, Step, Stepped, Stepper, follow, read_trace};
@@ -31,6 +31,7 @@ impl World {
         let stepper = Stepper::new()?;
         let scene = Scene::in_memory();
         sources::write(&scene);
+        declare_elsewhere(&scene);
         (row.seed)(&scene);
         let old = Shown::now(&scene);
         let mut world = Self {
@@ -44,16 +45,11 @@ impl World {
         };
         world.damaged = world.wrong_paths();
         world.keep();
-        world.scene.quick_json(row.next);
-        world.scene.quick_json(COLLECT);
-        world.settled[0] = Shown::now(&world.scene);
-        world.reset();
-        world.scene.quick_json(row.words);
-        world.new = Shown::now(&world.scene);
-        world.scene.quick_json(row.next);
-        world.scene.quick_json(COLLECT);
-        world.settled[1] = Shown::now(&world.scene);
-        world.reset();
+        world.new = world.shown_after(&[row.words]);
+        world.settled = [
+            world.shown_after(&[row.next, COLLECT]),
+            world.shown_after(&[row.words, row.next, COLLECT]),
+        ];
         Some(world)
     }
 
@@ -120,6 +116,21 @@ impl World {
         self.scene.command(&runner, words)
     }
 
+    /// The row's command.
+    pub fn words(&self) -> &'static [&'static str] {
+        self.row.words
+    }
+
+    /// What is shown after these commands, one after the other; everything is then as it was.
+    pub fn shown_after(&self, commands: &[&[&str]]) -> Shown {
+        for words in commands {
+            self.scene.quick_json(words);
+        }
+        let shown = Shown::now(&self.scene);
+        self.reset();
+        shown
+    }
+
     /// The row's command with a deed at a step.
     pub fn run(&self, step: Step) -> Stepped {
         self.step(step, self.row.words, |_| {})
@@ -154,6 +165,14 @@ impl World {
         for path in wrong {
             assert!(ended.raw_stdout.contains(&path), "{path} was not found");
         }
+    }
+
+    /// Nothing of a command that came to its end is left in the making, but for trash.
+    #[track_caller]
+    pub fn assert_finished(&self) {
+        let mut unfinished = unfinished(&self.scene);
+        unfinished.retain(|path| !path.contains("/.t-"));
+        assert_eq!(unfinished, [""; 0]);
     }
 
     /// The next command goes through and leads where it should, a collection goes through and leaves no debris.
