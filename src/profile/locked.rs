@@ -212,12 +212,14 @@ impl<'s> Locked<'s> {
         let all = self.folder().join("generations");
         let temporary = all.join(format!(".g-{}", random_id()?));
         let folder = all.join(number.to_string());
-        if let Err(error) = self.write(&temporary, &record) {
+        let written = self.write(&temporary, &record).and_then(|()| {
+            rustix::fs::renameat_with(CWD, &temporary, CWD, &folder, RenameFlags::NOREPLACE)
+                .map_err(|source| Error::io("rename into place", &folder, source))
+        });
+        if let Err(error) = written {
             let _ = fs_err::remove_dir_all(&temporary);
             return Err(error);
         }
-        rustix::fs::renameat_with(CWD, &temporary, CWD, &folder, RenameFlags::NOREPLACE)
-            .map_err(|source| Error::io("rename into place", &folder, source))?;
         sync_folder(&all)?;
         self.point(number)?;
         Ok(Committed {

@@ -267,7 +267,10 @@ fn link_marker(layout: &Layout, mode: u32) -> Result<(), Error> {
     let temporary: PathBuf = layout
         .root()
         .join(format!(".layout-{}", record_file::random_id()?));
-    record_file::write_new(&temporary, b"{\"layout\": 1}\n", mode)?;
+    if let Err(error) = record_file::write_new(&temporary, b"{\"layout\": 1}\n", mode) {
+        let _ = fs_err::remove_file(&temporary);
+        return Err(error);
+    }
     let cwd = rustix::fs::CWD;
     let linked = rustix::fs::linkat(cwd, &temporary, cwd, &marker, AtFlags::empty());
     fs_err::remove_file(&temporary).doing("remove", &temporary)?;

@@ -14,8 +14,7 @@
  *   -f          for good: with `errno`, all that come after the Nth fail too
  *   -r          calls that only read (open, read, list, stat, readlink) count too
  *   -c CALLS    only calls of these names count
- *   -t TRACE    write a line for each call: number, thread, call, path, other path, descriptor, flags, result;
- *               with tabs in between, bytes that are not printable as \xNN
+ *   -t TRACE    write a line for each call: number, thread, then CALL and its result
  *   -T SECONDS  kill everything after this long; 120 by default
  *
  * There is one counter for all threads and children of the command: with one for each of them most calls of a
@@ -24,8 +23,11 @@
  *
  * It talks over its standard input, a socket or a terminal, so that standard output and error are the command's own:
  *
- *   at N CALL PATH OTHER            the thread stands still at its call; any line lets it go on
- *   done N HIT CALL PATH OTHER      how many calls there were, whether it came to the Nth, and which one that was
+ *   at N CALL        the thread stands still at its call; any line lets it go on
+ *   done N HIT CALL  how many calls there were, whether it came to the Nth (1 or 0), and which one that was
+ *
+ * CALL is the name, the path, the other path, the descriptor (-1: none) and the flags. There are tabs between
+ * all these, and bytes that are not printable are written \xNN.
  *
  * Exit code: the command's, 128 + its signal; 137 when it was killed at the Nth call; 124 when it took too long.
  */
@@ -421,6 +423,7 @@ static void put_step(FILE *to, const struct step *step)
     put_escaped(to, step->path);
     fputc('\t', to);
     put_escaped(to, step->other);
+    fprintf(to, "\t%d\t0x%llx", step->descriptor, (unsigned long long)step->flags);
 }
 
 /* Writes a line to whoever is at the other end of standard input. */
@@ -507,8 +510,7 @@ static void ends(struct thread *thread)
     if (trace) {
         fprintf(trace, "%ld\t%d\t", thread->step.number, thread->id);
         put_step(trace, &thread->step);
-        fprintf(trace, "\t%d\t0x%llx\t%lld\n", thread->step.descriptor,
-            (unsigned long long)thread->step.flags, (long long)info.exit.rval);
+        fprintf(trace, "\t%lld\n", (long long)info.exit.rval);
     }
     if (action == AFTER && thread->step.number == wanted)
         kill_all();

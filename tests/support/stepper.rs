@@ -56,7 +56,7 @@ pub struct Step {
 }
 
 /// A call that counted.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     pub number: usize,
     pub name: String,
@@ -66,7 +66,7 @@ pub struct Call {
     /// The descriptor that was written to or synced.
     pub descriptor: i32,
     pub flags: u64,
-    /// What the call gave; an error is negative.
+    /// What the call gave, where it was watched; an error is negative.
     pub result: i64,
 }
 
@@ -184,10 +184,7 @@ pub fn read_trace(file: &Path) -> Vec<Call> {
     let text = fs_err::read_to_string(file).unwrap();
     let line = |line: &str| {
         let fields: Vec<&str> = line.split('\t').collect();
-        let flags = fields[6].trim_start_matches("0x");
         Call {
-            descriptor: fields[5].parse().unwrap(),
-            flags: u64::from_str_radix(flags, 16).unwrap(),
             result: fields[7].parse().unwrap(),
             ..call(fields[0], &fields[2..])
         }
@@ -201,7 +198,9 @@ fn call(number: &str, fields: &[&str]) -> Call {
         name: fields[0].to_owned(),
         path: fields[1].to_owned(),
         other: fields[2].to_owned(),
-        ..Call::default()
+        descriptor: fields[3].parse().unwrap(),
+        flags: u64::from_str_radix(fields[4].trim_start_matches("0x"), 16).unwrap(),
+        result: 0,
     }
 }
 

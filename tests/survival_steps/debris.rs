@@ -46,6 +46,9 @@ pub fn unfinished(scene: &Scene) -> Vec<String> {
 
 /// What has the dot name of something in the making, below `folder` but for what is below `except`.
 fn dot_names(folder: &Path, except: &Path) -> Vec<String> {
+    if !folder.exists() {
+        return Vec::new();
+    }
     let walk = walkdir::WalkDir::new(folder).min_depth(1).into_iter();
     let entries = walk.filter_entry(|entry| entry.path() != except);
     let paths = entries.map(|entry| entry.unwrap().into_path());
