@@ -21,7 +21,7 @@ mod read;
 
 pub use delete::remove_deleted;
 pub use error::Error;
-pub use held::Held;
+pub use held::{Held, Hold};
 pub use locked::{Change, Committed, Locked, Tried};
-pub use out_link::{OutLink, remove_unfinished};
-pub use read::{Summary, current, current_number, generation, generations, history, list};
+pub use out_link::{OutLink, folders_above, remove_unfinished};
+pub use read::{Summary, current, current_number, generation, generations, history, list, names};

@@ -8,7 +8,9 @@ pub mod add;
 pub mod cli_docs;
 pub mod completions;
 pub mod config;
+pub mod du;
 pub mod env;
+pub mod gc;
 pub mod init;
 pub mod lock;
 pub mod man;
@@ -20,6 +22,7 @@ pub mod schema;
 pub mod store;
 pub mod update;
 pub mod verify;
+pub mod why;
 
 use super::failure::Failure;
 use super::report::Outcome;
@@ -41,6 +44,9 @@ pub enum Command {
     Env(env::EnvArgs),
     Path(path::PathArgs),
     Verify(verify::VerifyArgs),
+    Gc(gc::GcArgs),
+    Why(why::WhyArgs),
+    Du(du::DuArgs),
     Profile(profile::ProfileArgs),
     Store(store::StoreArgs),
     Config(config::ConfigArgs),
@@ -68,6 +74,9 @@ impl Command {
             Self::Env(args) => args.run(session),
             Self::Path(args) => args.run(session),
             Self::Verify(args) => args.run(session),
+            Self::Gc(args) => args.run(session),
+            Self::Why(args) => args.run(session),
+            Self::Du(args) => args.run(session),
             Self::Profile(args) => args.run(session),
             Self::Store(args) => args.run(session),
             Self::Config(args) => args.run(session),
@@ -90,6 +99,9 @@ impl Command {
             Self::Env(args) => args.document_name(),
             Self::Path(_) => "path",
             Self::Verify(_) => "verify",
+            Self::Gc(args) => args.document_name(),
+            Self::Why(_) => "why",
+            Self::Du(_) => "du",
             Self::Profile(args) => args.document_name(),
             Self::Store(args) => args.document_name(),
             Self::Config(_) => "config",

@@ -328,19 +328,6 @@ impl<'s> Locked<'s> {
         sync_folder(&all).map(|()| true)
     }
 
-    /// Drops every generation but the live one and those that `keep` names.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn drop_all_but(&self, keep: Option<u64>) -> Result<(), Error> {
-        for number in generations(self.store, &self.name)? {
-            if keep != Some(number) {
-                self.drop_generation(number)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Removes what killed writers of this profile left under dot names.
     ///
     /// # Errors

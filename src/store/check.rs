@@ -250,7 +250,7 @@ pub(super) struct Valid {
 impl Valid {
     /// Sets the sealed time on everything, children before their folders.
     pub(super) fn write_times(&self) -> rustix::io::Result<()> {
-        let mut folders = Folders::new(rustix::io::dup(&self.top)?);
+        let mut folders = Folders::new(&self.top);
         for Entry { path, .. } in self.manifest.entries().iter().rev() {
             let parent = folders.parent_of(path)?;
             rustix::fs::utimensat(

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::digest::{InputHash, StoreHash};
+use crate::model::digest::{FileHash, InputHash, StoreHash};
 use crate::model::name::ProfileName;
 use crate::model::store_path::StorePathName;
 
@@ -62,7 +62,8 @@ impl Layout {
     }
 
     /// A staging tree.
-    pub(super) fn staging(&self, id: &str) -> PathBuf {
+    #[must_use]
+    pub fn staging(&self, id: &str) -> PathBuf {
         self.store.join(format!(".s-{id}"))
     }
 
@@ -123,10 +124,27 @@ impl Layout {
         self.profiles().join(name.as_str())
     }
 
+    /// The record of what this account has found paths to take on the disk.
+    pub(super) fn sizes(&self, uid: u32) -> PathBuf {
+        self.realisations(uid).join("sizes.json")
+    }
+
     /// The folder of root records.
     #[must_use]
     pub fn roots(&self) -> PathBuf {
         self.root.join("roots")
+    }
+
+    /// The record of one root.
+    #[must_use]
+    pub fn root_record(&self, id: FileHash) -> PathBuf {
+        self.roots().join(format!("{id}.json"))
+    }
+
+    /// The downloads of all accounts.
+    #[must_use]
+    pub fn all_downloads(&self) -> PathBuf {
+        self.root.join("downloads")
     }
 
     /// The downloads of one account.

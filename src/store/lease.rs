@@ -1,10 +1,16 @@
 //! Leases: while somebody holds one, nobody takes the path away.
 
+use std::os::unix::fs::MetadataExt;
+
 use super::Store;
 use super::error::Error;
 use super::lock_file::LockFile;
 use crate::model::digest::StoreHash;
+use crate::model::store_path::StorePathName;
 use crate::progress::Observer;
+
+/// How exactly the last use is kept, in seconds.
+const MINUTE: u64 = 60;
 
 /// A shared lease on one store path, valid or not.
 #[derive(Debug)]
@@ -46,9 +52,42 @@ impl Store {
             Err(error) => return Err(error),
         };
         if let Some(lock) = &lock {
-            lock.touch();
+            self.note_use(lock);
         }
         Ok(Lease { hash, lock })
+    }
+
+    /// Sets the last use to now, unless it is within a minute of this store's first lease: leases are taken far more
+    /// often than a collector asks for their times.
+    fn note_use(&self, lock: &LockFile) {
+        let first = self.first_use();
+        let is_now = |now: &i64| now.abs_diff(lock.touched()) < MINUTE;
+        if first.get().is_some_and(is_now) {
+            return;
+        }
+        if let Some(now) = lock.touch() {
+            let _ = first.set(now);
+        }
+    }
+
+    /// Whether somebody has a lease on `hash` now; takes none, but for an instant.
+    ///
+    /// # Errors
+    /// When the system refuses to say.
+    pub fn is_leased(&self, hash: StoreHash) -> Result<bool, Error> {
+        LockFile::is_held(&self.layout().lease(hash))
+    }
+
+    /// When `name` was last leased, in seconds since the epoch; without a lease file, when it came to be; 0 for a path
+    /// that is gone.
+    #[must_use]
+    pub fn last_used(&self, name: &StorePathName) -> i64 {
+        let lease = fs_err::symlink_metadata(self.layout().lease(name.hash()));
+        let used = lease.map(|meta| meta.mtime()).or_else(|_no_lease| {
+            // Its own time of modification is the sealed one.
+            fs_err::symlink_metadata(self.layout().path(name)).map(|meta| meta.ctime())
+        });
+        used.unwrap_or_default()
     }
 
     /// Takes the exclusive lease if nobody holds one: who leased before is gone, who comes later waits.

@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,8 @@ pub struct Store {
     folder_mode: u32,
     file_mode: u32,
     patience: Patience,
+    /// When the first lease was taken, in seconds since the epoch by the clock of the file system.
+    first_use: OnceLock<i64>,
 }
 
 impl Store {
@@ -82,6 +85,7 @@ impl Store {
             folder_mode,
             file_mode,
             patience,
+            first_use: OnceLock::new(),
         })
     }
 
@@ -107,6 +111,10 @@ impl Store {
     #[must_use]
     pub fn wait<'a>(&'a self, observer: &'a dyn Observer) -> (&'a Patience, &'a dyn Observer) {
         (&self.patience, observer)
+    }
+
+    pub(super) fn first_use(&self) -> &OnceLock<i64> {
+        &self.first_use
     }
 
     pub(super) fn folder(&self) -> &OwnedFd {

@@ -46,6 +46,9 @@ pub enum Error {
     /// A collection failed.
     #[error(transparent)]
     Gc(#[from] crate::gc::Error),
+    /// Something that cannot be a root, or is none.
+    #[error(transparent)]
+    Root(#[from] super::roots::RootError),
     /// The operating system refused.
     #[error("cannot {doing} {}", path.display())]
     Io {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::gc::collect_a_little;
 use crate::cli::args::{CheckChoice, LockFlags, OfflineFlag, PlatformFlag, ProfileFlag};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::json::realize as json;
@@ -89,6 +90,13 @@ impl RealizeArgs {
         let bench = Workbench::open(session, &settings, "realize")?;
         let realized = bench.run(depth(&settings), |cx| realize(cx, &mut project, &request))?;
         let store = bench.store().layout().clone();
+        let added = |one: &RealizedEnvironment| {
+            let outcome = one.outcome.as_ref();
+            outcome.is_some_and(|outcome| *outcome.published.how() == How::Built)
+        };
+        if realized.environments.iter().any(added) {
+            collect_a_little(session, &settings, &bench);
+        }
         drop(bench);
         let document = document(session, &project, &request, &realized, &store);
         session

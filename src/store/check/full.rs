@@ -26,7 +26,7 @@ pub(super) fn full(
     if StoreHash::of(&manifest.to_bytes()) != hash {
         findings.fault(MANIFEST_NAME, "cannot be read");
     }
-    let mut folders = Folders::new(top.try_clone().doing("open", "a store path")?);
+    let mut folders = Folders::new(top);
     let mut buffer = vec![0; CHUNK];
     for Entry { path, kind } in manifest.entries() {
         let EntryKind::File { size, blake3, .. } = kind else {
@@ -44,7 +44,7 @@ pub(super) fn full(
 
 /// Lists every folder for what is not in the manifest.
 fn list_all(
-    folders: &mut Folders,
+    folders: &mut Folders<&OwnedFd>,
     manifest: &Manifest,
     findings: &mut Findings,
 ) -> Result<(), Error> {
@@ -70,7 +70,7 @@ fn list_all(
 }
 
 fn list_one(
-    folders: &mut Folders,
+    folders: &mut Folders<&OwnedFd>,
     folder: &[u8],
     known: &HashSet<&[u8]>,
     findings: &mut Findings,
@@ -96,7 +96,7 @@ fn list_one(
 }
 
 fn hash_file(
-    folders: &mut Folders,
+    folders: &mut Folders<&OwnedFd>,
     path: &EntryPath,
     buffer: &mut [u8],
 ) -> Result<(u64, FileHash), Error> {

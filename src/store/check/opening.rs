@@ -53,16 +53,20 @@ impl Store {
         if FileType::from_raw_mode(meta.st_mode) != FileType::RegularFile {
             return broken("is no ordinary file");
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(meta.st_size).unwrap_or(0).min(1 << 24));
-        let file = fs_err::File::from_parts(file.into(), path.join(MANIFEST_NAME));
+        let size = u64::try_from(meta.st_size).unwrap_or(u64::MAX);
+        if size > MANIFEST_MAX {
+            return broken("is too large");
+        }
+        // Just its size: whether these are all of its bytes, the hash tells.
+        let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
+        let mut file = fs_err::File::from_parts(file.into(), path.join(MANIFEST_NAME));
         match file
-            .take(MANIFEST_MAX)
-            .read_to_end(&mut bytes)
+            .read_exact(&mut bytes)
             .doing("read", path.join(MANIFEST_NAME))
         {
             Err(error) if !is_damage(&error) => return Err(error),
             Err(_unreadable) => return broken("cannot be read"),
-            Ok(_size) => {}
+            Ok(()) => {}
         }
         let hash = StoreHash::of(&bytes);
         if hash != name.hash() {

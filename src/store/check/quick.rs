@@ -32,7 +32,7 @@ pub(super) fn quick(top_path: &Path, top: &OwnedFd, manifest: &Manifest) -> Resu
     let mut times_off = !is_sealed_time(&meta);
     let owner = meta.st_uid;
     remember(&mut seen, &meta);
-    let mut folders = Folders::new(top.try_clone().doing("open", top_path)?);
+    let mut folders = Folders::new(top);
     for Entry { path, kind } in manifest.entries() {
         let found = folders.parent_of(path).and_then(|parent| {
             let meta = rustix::fs::statat(parent.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW)?;
