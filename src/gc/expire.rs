@@ -56,9 +56,7 @@ fn expire_one(
         observer.event(Event::Note { text: &text });
     };
     match (shows(store, root), root) {
-        (Shows::Unknown, _) => {
-            note("it is out of reach, or the folder above it is another one now")
-        }
+        (Shows::Unknown, _) => note("the folder above it is not the one it was made in"),
         (Shows::Nothing, _) => match fs_err::remove_file(file) {
             Ok(()) => collected.records.push(root.clone()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

@@ -30,7 +30,7 @@ impl Locked<'_> {
                 empty(&doomed)?;
                 // A collector may look at the folder now and make a lock in it: then it is the one that removes it.
                 gone(&doomed, fs_err::remove_file(doomed.join("lock")))?;
-                let _ = fs_err::remove_dir(&doomed);
+                remove_if_empty(&doomed)?;
             }
             // No room for another name. What it shows goes first: a generation that nobody shows may lack a part.
             Err(Errno::NOSPC | Errno::DQUOT) => {
@@ -40,7 +40,7 @@ impl Locked<'_> {
                 empty(&folder)?;
                 self.lock.unlink()?;
                 // Another process may be making the profile anew: then the folder is not empty, and its.
-                let _ = fs_err::remove_dir(&folder);
+                remove_if_empty(&folder)?;
             }
             Err(error) => return Err(Error::io("rename", folder, error)),
         }
@@ -96,6 +96,14 @@ fn empty(folder: &Path) -> Result<(), Error> {
         )?;
     }
     Ok(())
+}
+
+/// Removes a folder, unless somebody has made something in it.
+fn remove_if_empty(folder: &Path) -> Result<(), Error> {
+    match fs_err::remove_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
+        removed => gone(folder, removed),
+    }
 }
 
 /// What is gone already is as good as removed.

@@ -120,16 +120,21 @@ fn remove_old(folder: &Path, prefix: &str, before: i64, refused: &mut Refused) {
                     .rsplit_once('-')
                     .is_some_and(|(_, id)| is_random_id(id))
         });
-        let is_old = entry
-            .metadata()
-            .is_ok_and(|meta| meta.is_file() && meta.mtime() < before);
+        let path = entry.path();
         if is_temporary
-            && is_old
-            && let Err(error) = fs_err::remove_file(entry.path())
+            && let Err(error) = remove_if_old(&path, before)
             && error.kind() != std::io::ErrorKind::NotFound
         {
-            let path = entry.path();
             refused.push((path.clone(), Error::io("remove", path, error)));
         }
     }
+}
+
+/// Removes a file that was written before `before`.
+fn remove_if_old(path: &Path, before: i64) -> std::io::Result<()> {
+    let meta = fs_err::symlink_metadata(path)?;
+    if meta.is_file() && meta.mtime() < before {
+        fs_err::remove_file(path)?;
+    }
+    Ok(())
 }

@@ -98,6 +98,16 @@ fn a_deleted_profile() {
 }
 
 #[test]
-fn a_collection() {
+fn a_prune() {
     survives(&rows::PRUNE, 50);
+}
+
+#[test]
+fn a_collection() {
+    survives(&rows::COLLECTION, 50);
+}
+
+#[test]
+fn a_collection_with_limits() {
+    survives(&rows::LIMITS, 50);
 }

@@ -12,8 +12,9 @@ pub struct Row {
     pub next: &'static [&'static str],
 }
 
-/// How nothing that is held by nothing is left.
+/// How what nothing holds is removed, and what else does that.
 pub const COLLECT: &[&str] = &["env", "prune"];
+pub const GC: &[&str] = &["gc"];
 
 /// Writes a declaration for [`ELSEWHERE`].
 pub fn declare_elsewhere(scene: &Scene) {
@@ -153,6 +154,25 @@ pub const PRUNE: Row = Row {
     next: COLLECT,
 };
 
+/// The same store, and the other collector, which keeps entries of `pulled`.
+pub const COLLECTION: Row = Row {
+    seed: litter,
+    words: GC,
+    next: GC,
+};
+
+/// The same store with more generations, and limits that drop some and let no path stay that nothing holds.
+pub const LIMITS: Row = Row {
+    seed: |scene| {
+        litter(scene);
+        for version in [3, 2, 1, 2] {
+            realize(scene, version);
+        }
+    },
+    words: &["gc", "--keep", "1", "--max-size", "0"],
+    next: &["gc", "--keep", "1", "--max-size", "0"],
+};
+
 /// Declares two environments in this version.
 fn declare(scene: &Scene, version: u8) {
     scene.declare(&declaration(version));
@@ -193,6 +213,29 @@ fn damage(scene: &Scene) {
     }
 }
 
+/// Makes a root of this kind that alone holds a path.
+fn root(scene: &Scene, kind: &str, n: usize) {
+    let version = format!("9.0.{n}");
+    let file = format!("{kind}.toml");
+    let toml = format!(
+        "schema = 1\n[environments.rooted]\nversion = \"{version}\"\n\
+         [[environments.rooted.sources]]\nlocal = \"sources/tool-1\"\n"
+    );
+    fs_err::write(scene.project().join(&file), toml).unwrap();
+    let path = Realized::only(&scene.quick_json(&["realize", &file, "--profile", "x"])).path;
+    let subject = match kind {
+        "lock" => scene.project().join("lock.lock"),
+        "path" => path,
+        _ => {
+            let link = scene.project().join("sources/rooted");
+            fs_err::os::unix::fs::symlink(path, &link).unwrap();
+            link
+        }
+    };
+    scene.quick_json(&["gc", "roots", "add", subject.to_str().unwrap()]);
+    scene.quick_json(&["profile", "delete", "x", "--yes"]);
+}
+
 /// Leaves all kinds of litter beside what `ci` shows.
 fn litter(scene: &Scene) {
     // An out-link that is gone and one that is not, and an entry of `pulled` that nobody declares any more.
@@ -204,6 +247,10 @@ fn litter(scene: &Scene) {
     scene.quick_json(&["realize", "--out-link", "kept"]);
     realize(scene, 2);
     scene.quick_json(&["env", "pull", "env"]);
+    // Roots of every kind: each holds a path that nothing else does.
+    for (n, kind) in ["link", "lock", "path"].iter().enumerate() {
+        root(scene, kind, n);
+    }
 
     let store = scene.store();
     let path = Realized::only(&scene.quick_json(&["realize", "env", "--profile", "x"])).path;

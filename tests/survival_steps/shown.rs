@@ -76,7 +76,8 @@ fn profile_names(store: &Path) -> impl Iterator<Item = String> {
     names.filter(|name| !name.starts_with('.'))
 }
 
-/// The names of all store paths that some generation holds: of a profile that shows something, each must be whole.
+/// The names of all store paths that a generation or a root record holds. Each generation must be whole, of a profile
+/// that shows something; each root must name what is there.
 #[track_caller]
 pub fn held(store: &Path) -> BTreeSet<String> {
     let folder = store.join("profiles");
@@ -90,7 +91,39 @@ pub fn held(store: &Path) -> BTreeSet<String> {
             }
         }
     }
+    held.extend(rooted(store));
     held
+}
+
+/// The names of all store paths that root records hold.
+#[track_caller]
+fn rooted(store: &Path) -> Vec<String> {
+    let paths = names(&store.join("store"));
+    let is_there = |start: &str| {
+        let path = paths.iter().find(|path| path.starts_with(start));
+        path.unwrap_or_else(|| panic!("{start} is rooted and gone"))
+            .clone()
+    };
+    let mut rooted = Vec::new();
+    let records = names(&store.join("roots")).into_iter();
+    for record in records.filter(|name| !name.starts_with('.')) {
+        let record = fs_err::read(store.join("roots").join(record)).unwrap();
+        let record: Value = serde_json::from_slice(&record).unwrap();
+        match record["kind"].as_str().unwrap() {
+            "path" => rooted.push(is_there(record["path"].as_str().unwrap())),
+            "link" => {
+                let path = fs_err::read_link(record["link"].as_str().unwrap()).unwrap();
+                rooted.push(is_there(path.file_name().unwrap().to_str().unwrap()));
+            }
+            "lock" => {
+                let outputs = record["outputs"].as_array().unwrap().iter();
+                rooted.extend(outputs.map(|output| is_there(output.as_str().unwrap())));
+            }
+            // A generation that it shows holds by itself.
+            _ => {}
+        }
+    }
+    rooted
 }
 
 /// The links of a generation's folder.

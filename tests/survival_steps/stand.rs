@@ -95,6 +95,21 @@ fn two_collections() {
 }
 
 #[test]
+fn a_collection_with_limits_and_a_prune() {
+    meet(&rows::LIMITS, COLLECT, 40);
+}
+
+#[test]
+fn a_realize_and_a_collection_with_limits() {
+    meet(&rows::UPDATE, rows::LIMITS.words, 60);
+}
+
+#[test]
+fn a_collection_with_limits_and_a_rollback() {
+    meet(&rows::LIMITS, rows::ROLLBACK.words, 40);
+}
+
+#[test]
 fn two_repairs() {
     meet(&rows::REPAIR, rows::REPAIR.words, 40);
 }

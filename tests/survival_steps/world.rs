@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::debris::{age, debris, unfinished};
 use crate::inside::names;
-use crate::rows::{COLLECT, Row, declare_elsewhere};
+use crate::rows::{COLLECT, GC, Row, declare_elsewhere};
 use crate::shown::{Shown, held};
 use crate::support::scene::{Scene, remove_sealed};
 use crate::support::stepper::{Call, Calls, Deed, Step, Stepped, Stepper, follow, read_trace};
@@ -119,6 +119,11 @@ impl World {
     /// The row's command.
     pub fn words(&self) -> &'static [&'static str] {
         self.row.words
+    }
+
+    /// Whether the row's command is a collection.
+    pub fn collects(&self) -> bool {
+        [COLLECT[0], GC[0]].contains(&self.row.words[0]) && self.row.words.get(1) != Some(&"pull")
     }
 
     /// What is shown after these commands, one after the other; everything is then as it was.
