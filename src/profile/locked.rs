@@ -68,7 +68,7 @@ pub struct Locked<'s> {
     pub(super) name: ProfileName,
     pub(super) lock: LockFile,
     /// What is live, once it was read; nobody else can change that while the lock is held.
-    live: OnceCell<Option<Generation>>,
+    live: OnceCell<Option<Box<Generation>>>,
 }
 
 impl<'s> Locked<'s> {
@@ -157,10 +157,10 @@ impl<'s> Locked<'s> {
     /// When the system refuses.
     pub fn current(&self) -> Result<Option<Generation>, Error> {
         if let Some(live) = self.live.get() {
-            return Ok(live.clone());
+            return Ok(live.as_deref().cloned());
         }
-        let live = readable(current(self.store, &self.name))?;
-        Ok(self.live.get_or_init(|| live).clone())
+        let live = readable(current(self.store, &self.name))?.map(Box::new);
+        Ok(self.live.get_or_init(|| live).as_deref().cloned())
     }
 
     /// Shows `change`, and moves `out_link` there if one is given; durable when it returns.

@@ -86,7 +86,7 @@ fn deeds(call: &Call, n: usize) -> Vec<Deed> {
     if is_sync(call) {
         odd.push(Deed::Fail(errno(Errno::IO)));
     }
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         odd.push(once[n / 2 % once.len()]);
     } else {
         odd.push(for_good[n / 2 % for_good.len()]);
