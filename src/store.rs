@@ -20,6 +20,7 @@
 //! tried, never waited for; a shared lease is never upgraded.
 
 mod check;
+mod crew;
 mod delete;
 mod durable;
 mod error;
@@ -44,9 +45,11 @@ mod seal;
 mod staging;
 mod stale;
 mod trash;
+pub mod uninterrupted;
 mod usage;
 
-pub use check::{Damage, Depth, Fault, FullCheck, Verdict};
+pub use check::{Damage, Depth, Fault, FullCheck, LastChecks, Verdict};
+pub use crew::Crew;
 pub use error::Error;
 pub use file_system::{FileSystem, Trust};
 pub use holders::{Holder, Holders};
@@ -57,7 +60,7 @@ pub use lower::Lower;
 pub use open::Store;
 pub use probe::Abilities;
 pub use publish::{Found, How, Published};
-pub use record_file::{random_id, read_record, write_record};
+pub use record_file::{is_random_id, random_id, read_record, write_record};
 pub use rights::{Account, Deed, require};
 pub use seal::Staged;
 pub use staging::{Executable, Staging};

@@ -33,6 +33,8 @@ pub enum Outcome {
     No,
     /// It looked for damage and found some.
     Damaged,
+    /// It found none, but could not look at everything, and why.
+    Unknown(Kind),
     /// It looked for what keeps it from working, and found something of this kind.
     Unfit(Kind),
 }
@@ -45,6 +47,7 @@ impl Outcome {
             Self::Done => 0,
             Self::No => 1,
             Self::Damaged => 65,
+            Self::Unknown(kind) => kind.exit_code(),
             Self::Unfit(kind) => kind.exit_code(),
         }
     }

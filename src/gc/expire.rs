@@ -7,7 +7,7 @@ use super::records::{Shows, shows};
 use super::{Error, records};
 use crate::model::name::ProfileName;
 use crate::model::root::{LinkRoot, LockRoot, Root};
-use crate::profile::{Locked, Tried};
+use crate::profile::{self, Locked, Tried};
 use crate::progress::{Event, Observer};
 use crate::store::{Store, read_record, write_record};
 
@@ -24,16 +24,25 @@ pub(super) fn expire(
                     continue;
                 };
                 // Under the lock nobody moves the link; a busy profile holds all of its, and may be about to.
-                match Locked::try_existing(store, &name) {
-                    Ok(Tried::Busy) => {}
+                let tried = match Locked::try_existing(store, &name) {
                     // What this account may not lock stays, with its root.
-                    Err(error) if error.is_refusal() => collected.refuse(file, &error),
-                    tried => {
-                        let locked = tried?;
-                        expire_one(store, &file, &root, observer, collected)?;
-                        drop(locked);
+                    Err(error) if error.is_refusal() => {
+                        collected.refuse(file, &error);
+                        continue;
+                    }
+                    tried => tried?,
+                };
+                if matches!(tried, Tried::Locked(_)) {
+                    let folder = store.layout().profile(&name);
+                    match profile::remove_unfinished(Path::new(&link.link), &folder) {
+                        Err(error) if error.is_refusal() => collected.refuse(file.clone(), &error),
+                        removed => removed?,
                     }
                 }
+                if !matches!(tried, Tried::Busy) {
+                    expire_one(store, &file, &root, observer, collected)?;
+                }
+                drop(tried);
             }
             _ => expire_one(store, &file, &root, observer, collected)?,
         }
@@ -70,21 +79,32 @@ fn expire_one(
             _,
         ) => note(&format!("what it named last stays: {why}")),
         (Shows::Outputs { outputs, .. }, Root::Lock(lock)) if outputs != lock.outputs => {
-            let root = Root::Lock(LockRoot {
-                outputs,
-                ..lock.clone()
-            });
-            // A full disk, or a record of another account: the lock itself is read again next time.
-            let _ = write_record(file, &root, store.file_mode());
+            renew(
+                store,
+                file,
+                &Root::Lock(LockRoot {
+                    outputs,
+                    ..lock.clone()
+                }),
+            );
         }
         (Shows::Path(path), Root::Link(link)) if path != link.path => {
-            let root = Root::Link(LinkRoot {
-                path,
-                ..link.clone()
-            });
-            let _ = write_record(file, &root, store.file_mode());
+            renew(
+                store,
+                file,
+                &Root::Link(LinkRoot {
+                    path,
+                    ..link.clone()
+                }),
+            );
         }
         _ => {}
     }
     Ok(())
+}
+
+/// Writes down what a root names now. Where that fails (a full disk, another account's record) what it names is read
+/// again next time.
+fn renew(store: &Store, file: &Path, root: &Root) {
+    let _ = write_record(file, root, store.file_mode());
 }

@@ -8,11 +8,14 @@ use crate::store::Store;
 /// How long a record may be in the making, in seconds; no lock covers that.
 const RECORD_TIME: i64 = 3600;
 
-/// Removes unfinished generations and links.
+/// Removes unfinished generations and links, profiles that never came to a generation, and what is left of deleted ones.
 pub(super) fn of_profiles(store: &Store, collected: &mut Collected) -> Result<(), Error> {
+    if let Err(error) = profile::remove_deleted(store) {
+        collected.refuse(store.layout().profiles(), &error);
+    }
     for name in profile::names(store)? {
         let tidied = match Locked::try_existing(store, &name) {
-            Ok(Tried::Locked(locked)) => locked.remove_leftovers(),
+            Ok(Tried::Locked(locked)) => tidy(locked),
             Ok(Tried::Busy | Tried::Missing) => Ok(()),
             Err(error) => Err(error),
         };
@@ -23,7 +26,15 @@ pub(super) fn of_profiles(store: &Store, collected: &mut Collected) -> Result<()
     Ok(())
 }
 
-/// Removes lock files that guard nothing, and records that were never finished.
+fn tidy(locked: Locked<'_>) -> Result<(), profile::Error> {
+    locked.remove_leftovers()?;
+    if locked.is_empty()? {
+        locked.delete()?;
+    }
+    Ok(())
+}
+
+/// Removes lock files that guard nothing, records that were never finished, and those of paths that are gone.
 pub(super) fn of_store(
     store: &Store,
     now: jiff::Timestamp,
@@ -31,7 +42,8 @@ pub(super) fn of_store(
 ) -> Result<(), Error> {
     let refused = store.remove_stale_locks()?;
     let unfinished = store.remove_unfinished(now.as_second() - RECORD_TIME);
-    for (path, error) in refused.into_iter().chain(unfinished) {
+    let remembered = store.forget_gone_paths()?;
+    for (path, error) in refused.into_iter().chain(unfinished).chain(remembered) {
         collected.refuse(path, &error);
     }
     Ok(())

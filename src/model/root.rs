@@ -70,7 +70,7 @@ pub struct LinkRoot {
     pub link: String,
     /// Each folder above the link, nearest first.
     pub folders: Vec<FolderAbove>,
-    /// What it led to when it was last read; that holds while the link cannot be read.
+    /// What it led to when it was last read; it holds while the link cannot be read.
     pub path: StorePathName,
 }
 

@@ -6,8 +6,11 @@
 //!
 //! A path of which only the times are off (a copied store) gets one full check and its times back.
 
+mod content;
 mod findings;
+mod forget;
 mod full;
+mod last_checks;
 mod opening;
 mod quick;
 mod remembered;
@@ -18,6 +21,7 @@ use std::path::Path;
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
+pub use last_checks::LastChecks;
 pub use remembered::FullCheck;
 
 use self::full::full;
@@ -155,14 +159,14 @@ impl Store {
             Opened::Missing => return Ok(Inspection::Missing),
             Opened::Damaged(damage) => return Ok(Inspection::Damaged(damage)),
         };
-        let looked = quick(&top, &manifest)?;
+        let looked = quick(&self.layout().path(name), &top, &manifest)?;
         let (mut findings, seen) = (looked.findings, looked.seen);
         // Off times and another account's hand ask for one full check, which is remembered.
         let doubtful = looked.times_off || looked.owner != self.uid();
         let remembered = doubtful && findings.is_empty() && self.was_checked(name, seen)?;
         let check_all = depth == Depth::Full || (doubtful && !remembered && findings.is_empty());
         if check_all {
-            full(&top, &manifest, name.hash(), &mut findings)?;
+            full(&top, &manifest, name.hash(), self.crew(), &mut findings)?;
         }
         if !findings.is_empty() {
             return Ok(Inspection::Damaged(findings.damage()));

@@ -13,6 +13,7 @@ use super::fast_remove;
 use super::layout::own_names;
 use super::lock_file::LockFile;
 use super::record_file::random_id;
+use super::uninterrupted;
 
 /// How the folder of locks is named, in the root, while a deletion lasts.
 const AWAY: &str = ".leases-";
@@ -33,6 +34,7 @@ impl Store {
         match rustix::fs::rename(self.layout().leases(), &away) {
             // An earlier deletion was cut off after this step.
             Ok(()) | Err(Errno::NOENT) => {}
+            Err(Errno::XDEV | Errno::NOSPC | Errno::DQUOT) => self.remove_locks()?,
             Err(error) => return Err(Error::io("rename", self.layout().leases(), error)),
         }
         let away = self.locks_away()?;
@@ -43,7 +45,7 @@ impl Store {
             return Err(error);
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = rustix::fs::openat(CWD, root, flags, Mode::empty()).doing("open", root)?;
+        let folder = uninterrupted::openat(CWD, root, flags, Mode::empty()).doing("open", root)?;
         let mut names: Vec<&str> = own_names().collect();
         names.extend(away.iter().filter_map(|path| path.file_name()?.to_str()));
         for name in names {
@@ -91,6 +93,28 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Removes the folder of locks where it cannot be renamed, as in a lower layer of overlayfs.
+    ///
+    /// Each lock is unlinked while it is held, until none is left and the folder goes. Whoever comes meanwhile makes a
+    /// new lock file, and is found by it.
+    fn remove_locks(&self) -> Result<(), Error> {
+        let folder = self.layout().leases();
+        loop {
+            for entry in fs_err::read_dir(&folder).doing("list", &folder)? {
+                let path = entry.doing("list", &folder)?.path();
+                match LockFile::try_exclusive(&path, self.file_mode())? {
+                    Some(lock) => lock.unlink()?,
+                    None => return Err(Error::Busy { path, holder: None }),
+                }
+            }
+            match rustix::fs::rmdir(&folder) {
+                Ok(()) | Err(Errno::NOENT) => return Ok(()),
+                Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+                Err(error) => return Err(Error::io("remove", folder, error)),
+            }
+        }
     }
 
     /// The folders of locks that this deletion, or one that was cut off, renamed away.

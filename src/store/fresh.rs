@@ -12,7 +12,8 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, Result as IoResult};
 
 use super::error::{Doing as _, Error};
-use super::record_file::random_id;
+use super::record_file::{is_random_id, random_id};
+use super::uninterrupted;
 
 /// How a thing is called that has no name yet.
 const PREFIX: &str = ".new-";
@@ -37,8 +38,8 @@ pub(super) fn file(path: &Path, mode: u32) -> Result<Option<OwnedFd>, Error> {
     let mode = Mode::from_raw_mode(mode);
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let make = |new: &Path| {
-        let fd = rustix::fs::open(new, flags, mode)?;
-        rustix::fs::fchmod(&fd, mode)?;
+        let fd = uninterrupted::open(new, flags, mode)?;
+        uninterrupted::fchmod(&fd, mode)?;
         Ok(fd)
     };
     named(path, make, AtFlags::empty())
@@ -80,7 +81,7 @@ fn named<T>(
 pub(super) fn is_new(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
     name.and_then(|name| name.strip_prefix(PREFIX))
-        .is_some_and(|id| id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .is_some_and(is_random_id)
 }
 
 /// Removes something that was made and not named; an empty folder, a file or a link.
@@ -95,7 +96,7 @@ pub(super) fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
-fn is_dot_name(path: &Path) -> bool {
+pub(super) fn is_dot_name(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }

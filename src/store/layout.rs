@@ -125,6 +125,17 @@ impl Layout {
         self.realisations(uid).join(format!("checked-{hash}.json"))
     }
 
+    /// The path whose full check a record of that name remembers.
+    pub(super) fn hash_of_full_check(name: &str) -> Option<StoreHash> {
+        let hash = name.strip_prefix("checked-")?.strip_suffix(".json")?;
+        hash.parse().ok()
+    }
+
+    /// The record of when one account last read each path in full.
+    pub(super) fn last_checks(&self, uid: u32) -> PathBuf {
+        self.realisations(uid).join("last-checks.json")
+    }
+
     /// The folder of all profiles.
     #[must_use]
     pub fn profiles(&self) -> PathBuf {

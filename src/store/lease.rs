@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::Store;
+use super::check::is_refusal;
 use super::error::Error;
 use super::lock_file::LockFile;
 use crate::model::digest::StoreHash;
@@ -19,9 +20,9 @@ const MINUTE: u64 = 60;
 #[must_use = "the path may be collected as soon as this is dropped"]
 pub struct Lease {
     hash: StoreHash,
-    /// None where there is no lease file and none may be made: on a read-only store nobody can delete; in one that
-    /// only this account may not write, what it reads can go meanwhile.
-    lock: Option<LockFile>,
+    /// Or why there is none: there is no lease file and none can or may be made. On a read-only store nobody can delete; in
+    /// one that only this account may not write, what it reads can go meanwhile.
+    lock: Result<LockFile, ErrorKind>,
 }
 
 impl Lease {
@@ -31,10 +32,23 @@ impl Lease {
         self.hash
     }
 
-    /// Whether a lock is behind it; not so where the store may not be written and has no lease file.
+    /// Whether a lock is behind it; not so where this account may not write and nobody has made a lease file yet.
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        self.lock.is_some()
+        self.lock.is_ok()
+    }
+
+    /// Lets the lease go on in the program that this process becomes, and in all that it starts: it is held until the
+    /// last of them has closed the descriptor.
+    ///
+    /// # Errors
+    /// When there is no lock to hand on because this account may not make one; not so on a read-only file system.
+    pub fn keep_across_exec(&self, store: &Store) -> Result<(), Error> {
+        match &self.lock {
+            Ok(lock) => lock.keep_across_exec(),
+            Err(ErrorKind::ReadOnlyFilesystem) => Ok(()),
+            Err(refused) => Err(Error::io("lock", store.layout().lease(self.hash), *refused)),
+        }
     }
 }
 
@@ -44,23 +58,26 @@ impl Store {
     /// # Errors
     /// When a collector holds it for longer than the wait allows, or the system refuses.
     pub fn lease(&self, hash: StoreHash, observer: &dyn Observer) -> Result<Lease, Error> {
+        let lease = self.lease_to_check(hash, observer)?;
+        if let Ok(lock) = &lease.lock {
+            self.note_use(lock);
+        }
+        Ok(lease)
+    }
+
+    /// As [`Store::lease`], but no use: who checks everything must not make all look used.
+    ///
+    /// # Errors
+    /// As for [`Store::lease`].
+    pub fn lease_to_check(&self, hash: StoreHash, observer: &dyn Observer) -> Result<Lease, Error> {
         let path = self.layout().lease(hash);
         let lock = match LockFile::shared(&path, self.file_mode(), self.patience(), observer) {
-            Ok(lock) => Some(lock),
-            // A missing lease that cannot be made: the store is read-only, all of it or for this account.
-            Err(Error::Io { source, .. })
-                if matches!(
-                    source.kind(),
-                    ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied
-                ) && is_absent(&path) =>
-            {
-                None
+            Ok(lock) => Ok(lock),
+            Err(Error::Io { source, .. }) if is_refusal(&source) && is_absent(&path) => {
+                Err(source.kind())
             }
             Err(error) => return Err(error),
         };
-        if let Some(lock) = &lock {
-            self.note_use(lock);
-        }
         Ok(Lease { hash, lock })
     }
 

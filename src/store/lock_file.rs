@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
-use rustix::io::Errno;
+use rustix::io::{Errno, FdFlags};
 
 use super::error::{Doing, Error};
 use super::fresh;
 use super::holders::Holders;
+use super::uninterrupted;
 use crate::progress::{Event, Observer};
 
 /// How long somebody else's lock is waited for.
@@ -91,7 +92,7 @@ impl LockFile {
     /// When the system refuses to say.
     pub fn is_held(path: &Path) -> Result<bool, Error> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let fd = match rustix::fs::open(path, flags, Mode::empty()) {
+        let fd = match uninterrupted::open(path, flags, Mode::empty()) {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return Ok(false),
             Err(error) => return Err(Error::io("open", path, error)),
@@ -133,6 +134,14 @@ impl LockFile {
     #[must_use]
     pub fn touched(&self) -> i64 {
         self.touched
+    }
+
+    /// Leaves the descriptor open across `execve`, and with it the lock.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(super) fn keep_across_exec(&self) -> Result<(), Error> {
+        rustix::io::fcntl_setfd(&self.fd, FdFlags::empty()).doing("hand on", &self.path)
     }
 
     /// Unlinks the file and lets go; only for exclusive locks, and only after what it guards is gone.
@@ -224,11 +233,11 @@ fn open(path: &Path, mode: u32) -> Result<OwnedFd, Error> {
     let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW;
     // Others make and unlink the file between our calls: who does not find what was there a moment ago looks again.
     loop {
-        match rustix::fs::open(path, flags | OFlags::RDWR, Mode::empty()) {
+        match uninterrupted::open(path, flags | OFlags::RDWR, Mode::empty()) {
             Ok(fd) => return Ok(fd),
             Err(Errno::NOENT) => {}
             Err(Errno::ACCESS | Errno::ROFS | Errno::PERM) => {
-                match rustix::fs::open(path, flags | OFlags::RDONLY, Mode::empty()) {
+                match uninterrupted::open(path, flags | OFlags::RDONLY, Mode::empty()) {
                     Ok(fd) => return Ok(fd),
                     Err(Errno::NOENT) => continue,
                     Err(error) => return Err(Error::io("open", path, error)),

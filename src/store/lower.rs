@@ -58,7 +58,7 @@ impl Lower {
     }
 
     /// The store itself, to be read.
-    pub(super) fn store(&self) -> Option<&Store> {
+    pub(in crate::store) fn store(&self) -> Option<&Store> {
         self.store.as_deref()
     }
 }

@@ -5,9 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
+use super::crew::Crew;
 use super::durable;
 use super::error::{Doing, Error};
 use super::file_system::FileSystem;
@@ -15,7 +16,7 @@ use super::layout::{FIRST_NAMES, Layout, own_names};
 use super::lock_file::Patience;
 use super::lower::Lower;
 use super::rights::{Deed, require};
-use super::{fresh, probe, record_file};
+use super::{fresh, probe, record_file, uninterrupted};
 use crate::model::digest::LowerId;
 use crate::model::place::Home;
 use crate::progress::Observer;
@@ -39,6 +40,8 @@ pub struct Store {
     folder_mode: u32,
     file_mode: u32,
     patience: Patience,
+    /// Hired when something is read first.
+    crew: OnceLock<Crew>,
     /// When the first lease was taken, in seconds since the epoch by the clock of the file system.
     first_use: OnceLock<i64>,
     /// Itself, but for a lower store.
@@ -56,7 +59,10 @@ impl Store {
     /// file system whose locks or renames do not work, or cannot be read or made.
     pub fn open(root: &Path, patience: Patience) -> Result<Self, Error> {
         let layout = Layout::new(root.to_owned());
-        if !has_marker(&layout)? {
+        if has_marker(&layout)? {
+            // Whoever made it may not have come to the sync yet, and without its marker a store is refused.
+            durable::sync_folder(layout.root())?;
+        } else {
             create(&layout)?;
         }
         let store = Self::open_existing(layout, patience)?;
@@ -101,6 +107,7 @@ impl Store {
             folder_mode,
             file_mode,
             patience,
+            crew: OnceLock::new(),
             first_use: OnceLock::new(),
             home: Home::Own,
             lower: None,
@@ -115,6 +122,7 @@ impl Store {
             home: Home::Lower(id),
             records: self.layout.clone(),
             lower: None,
+            crew: OnceLock::new(),
             first_use: OnceLock::new(),
             ..*self
         })
@@ -165,6 +173,11 @@ impl Store {
         &self.patience
     }
 
+    /// The hands that read at once.
+    pub fn crew(&self) -> &Crew {
+        self.crew.get_or_init(Crew::of_processors)
+    }
+
     /// Who is told about waits.
     #[must_use]
     pub fn wait<'a>(&'a self, observer: &'a dyn Observer) -> (&'a Patience, &'a dyn Observer) {
@@ -185,6 +198,18 @@ impl Store {
         self.file_mode
     }
 
+    /// An error unless this account may add, rename and remove paths.
+    ///
+    /// # Errors
+    /// When it may not, or the store is on a read-only file system.
+    pub fn require_writable(&self) -> Result<(), Error> {
+        for folder in [self.layout.store(), &self.layout.leases()] {
+            rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
+                .doing("write to", folder)?;
+        }
+        Ok(())
+    }
+
     /// Makes a folder under the root, and those above it, with the store's own mode whatever the umask says.
     ///
     /// # Errors
@@ -198,13 +223,13 @@ impl Store {
     /// # Errors
     /// When the system cannot promise that.
     pub fn sync_folder(&self) -> Result<(), Error> {
-        rustix::fs::fsync(&self.folder).doing("sync", self.layout.store())
+        uninterrupted::fsync(&self.folder).doing("sync", self.layout.store())
     }
 }
 
 fn open_folder(path: &Path) -> Result<OwnedFd, Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty()).doing("open", path)
+    uninterrupted::open(path, flags, Mode::empty()).doing("open", path)
 }
 
 /// The modes of folders and files: those of a group where the root has the setgid bit, else of one account.
@@ -225,8 +250,9 @@ fn make_folders(path: &Path, top: &Path, mode: u32) -> Result<(), Error> {
     if let Some(above) = path.parent() {
         make_folders(above, top, mode)?;
     }
-    if fresh::folder(path, mode)? {
-        durable::sync_parent(path)?;
+    // Unfinished work is synced by its maker, once it is whole.
+    if fresh::folder(path, mode)? && !fresh::is_dot_name(path) {
+        durable::sync_made(path)?;
     }
     Ok(())
 }
@@ -317,12 +343,13 @@ fn require_free(layout: &Layout) -> Result<(), Error> {
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(_not_a_folder) => {
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
                 return Err(Error::Foreign {
                     name,
                     path: root.to_owned(),
                 });
             }
+            Err(error) => return Err(Error::io("list", path, error)),
         }
     }
     Ok(())
@@ -339,7 +366,7 @@ fn make_root(root: &Path) -> Result<bool, Error> {
             // A folder of a group hands its group down by the setgid bit.
             let (mode, _) = modes(root)?;
             rustix::fs::chmod(root, Mode::from_raw_mode(mode)).doing("set the mode of", root)?;
-            durable::sync_parent(root).map(|()| true)
+            durable::sync_made(root).map(|()| true)
         }
         Err(rustix::io::Errno::EXIST) => Ok(false),
         Err(error) => Err(Error::io("make", root, error)),
@@ -352,7 +379,10 @@ fn link_marker(layout: &Layout, mode: u32) -> Result<(), Error> {
     let temporary: PathBuf = layout
         .root()
         .join(format!(".layout-{}", record_file::random_id()?));
-    record_file::write_new(&temporary, b"{\"layout\": 1}\n", mode)?;
+    if let Err(error) = record_file::write_new(&temporary, b"{\"layout\": 1}\n", mode) {
+        let _ = fs_err::remove_file(&temporary);
+        return Err(error);
+    }
     let cwd = rustix::fs::CWD;
     let linked = rustix::fs::linkat(cwd, &temporary, cwd, &marker, AtFlags::empty());
     fs_err::remove_file(&temporary).doing("remove", &temporary)?;

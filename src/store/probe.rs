@@ -7,13 +7,14 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::Store;
 use super::check::is_refusal;
 use super::error::{Doing, Error, is_full};
 use super::file_system::{FileSystem, Trust};
 use super::record_file::random_id;
+use super::uninterrupted;
 
 /// How a file that something is tried with is called.
 pub(super) const PREFIX: &str = ".probe-";
@@ -125,8 +126,9 @@ impl Things {
     fn flock(&self) -> Result<bool, Error> {
         let [file, ..] = &self.names;
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let other = rustix::fs::open(file, flags, Mode::empty()).doing("open", file)?;
-        let take = |fd: &OwnedFd| rustix::fs::flock(fd, FlockOperation::NonBlockingLockExclusive);
+        let other = uninterrupted::open(file, flags, Mode::empty()).doing("open", file)?;
+        let exclusive = FlockOperation::NonBlockingLockExclusive;
+        let take = |fd: &OwnedFd| retry_on_intr(|| rustix::fs::flock(fd, exclusive));
         if take(&self.file).is_err() {
             return Ok(false);
         }
@@ -179,7 +181,7 @@ impl Drop for Things {
 
 fn make(path: &Path) -> Result<OwnedFd, Error> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).doing("make", path)
+    uninterrupted::open(path, flags, Mode::RUSR | Mode::WUSR).doing("make", path)
 }
 
 fn remove(path: &Path) {

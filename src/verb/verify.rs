@@ -1,18 +1,22 @@
-//! Verifying paths of the store, and replacing damaged ones.
+//! Verifying paths of the store, several at a time, and replacing damaged ones.
+//!
+//! 1. The paths are put in order: as they were named, or for a scrub with a budget what was read longest ago first.
+//! 2. Each is checked under its own lease. What is wrong with one path, or with looking at it, ends no scan.
+//! 3. What was read in full is remembered, see [`super::scrub`].
+//! 4. Damaged paths are brought again, one after the other, see [`super::heal`].
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
-use super::bring::bring;
-use super::context::{Context, Policy};
+use super::context::Context;
 use super::error::Error;
-use super::look::{Wanted, pin_input};
+use super::heal::{Healed, Healer, Healing};
 use super::lookup::Scope;
-use crate::model::pin::Pin;
+use super::scrub::{self, Diary};
 use crate::model::platform::Platform;
-use crate::model::source::Source;
 use crate::model::store_path::StorePathName;
-use crate::progress::{Event, Phase};
-use crate::store::{Depth, Fault, How, Verdict};
+use crate::store::{Fault, Verdict};
 
 /// Whether damaged paths are replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,21 +27,43 @@ pub enum Repair {
     Yes,
 }
 
-/// The state of a path.
+/// Which paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// Every path of the store; one that is collected meanwhile is no loss.
+    Everything,
+    /// These, which should be there.
+    Named(Vec<StorePathName>),
+}
+
+/// What is to be verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// Which paths.
+    pub asked: Asked,
+    /// Whether damaged ones are replaced.
+    pub repair: Repair,
+    /// After this long no further path is begun; at least one is checked.
+    pub budget: Option<Duration>,
+}
+
+/// The state of a path.
+#[derive(Debug)]
 pub enum Checked {
     /// As its manifest says.
     Valid,
     /// Not so.
     Damaged(Vec<Fault>),
-    /// It was damaged and has been replaced, from this source.
-    Repaired(Vec<Fault>, String),
+    /// It was damaged and has been replaced by this.
+    Repaired(Vec<Fault>, Healed),
     /// It should be there and is not.
     Missing,
+    /// Nobody knows: it could not be looked at.
+    Unchecked(Error),
 }
 
 /// A path that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Verified {
     /// Its name.
     pub name: StorePathName,
@@ -45,6 +71,17 @@ pub struct Verified {
     pub path: PathBuf,
     /// Its state now.
     pub state: Checked,
+    /// Why each source that should give a good one could not; none where no repair was tried.
+    pub failures: Vec<String>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Verification {
+    /// Every path that was looked at, by name.
+    pub paths: Vec<Verified>,
+    /// How many the budget left for the next time.
+    pub left: usize,
 }
 
 impl Verified {
@@ -55,41 +92,111 @@ impl Verified {
     }
 }
 
-/// Checks `names`, and replaces damaged ones from the sources of `scope` where asked to.
+/// Checks paths, and replaces damaged ones from the sources of `scope`, and of the declarations that generations
+/// with such a path were made from, where asked to.
 ///
 /// # Errors
-/// When the system fails to answer; damage is no error.
+/// When the store cannot be listed, or a repair is asked for where nothing may be written; damage is no error.
 pub fn verify(
     cx: &Context<'_>,
     scope: &Scope,
     platform: &Platform,
-    names: &[StorePathName],
-    repair: Repair,
-) -> Result<Vec<Verified>, Error> {
-    names
-        .iter()
-        .map(|name| {
-            let (path, state) = check(cx, name)?;
-            let state = match (state, repair) {
-                // What is damaged in the lower store is not ours to replace.
-                (Checked::Damaged(faults), Repair::Yes) if path == cx.store.layout().path(name) => {
-                    heal(cx, scope, platform, name, faults)?
-                }
-                (state, _) => state,
-            };
-            Ok(Verified {
-                name: name.clone(),
-                path,
-                state,
-            })
-        })
-        .collect()
+    inspection: &Inspection,
+) -> Result<Verification, Error> {
+    if inspection.repair == Repair::Yes {
+        let refused = |source| Error::ReadOnlyStore {
+            path: cx.store.layout().root().to_owned(),
+            source,
+        };
+        cx.store.require_writable().map_err(refused)?;
+    }
+    let mut names = match &inspection.asked {
+        Asked::Everything => cx.store.list()?.paths,
+        Asked::Named(names) => names.clone(),
+    };
+    names.sort();
+    names.dedup();
+    if inspection.budget.is_some() {
+        // A memory that cannot be read costs the order, no more.
+        let known = cx.store.last_checks().unwrap_or_default();
+        names = scrub::order(names, &known, cx.now);
+    }
+    let diary = Diary::new(cx);
+    let mut verification = check_all(cx, names, inspection, &diary);
+    if inspection.repair == Repair::Yes && !verification.paths.iter().all(Verified::is_good) {
+        // What a lower store has does not mend what is damaged here, and what is damaged there is not ours to mend.
+        let alone = cx.store.alone()?;
+        let healer = Healer::new(cx, &alone, scope, platform);
+        let is_own = |path: &&mut Verified| path.path == cx.store.layout().path(&path.name);
+        for path in verification.paths.iter_mut().filter(is_own) {
+            heal(&healer, path);
+            diary.note(&path.name, &path.state);
+        }
+    }
+    if let Err(error) = diary.end() {
+        cx.note(&format!(
+            "what was checked is not remembered, so a scrub begins anew: {error}"
+        ));
+    }
+    verification.paths.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(verification)
 }
 
+/// Checks paths in about this order, on every processor, until the budget is spent.
+fn check_all(
+    cx: &Context<'_>,
+    names: Vec<StorePathName>,
+    inspection: &Inspection,
+    diary: &Diary<'_>,
+) -> Verification {
+    let start = Instant::now();
+    let states: Vec<OnceLock<(PathBuf, Checked)>> = names.iter().map(|_| OnceLock::new()).collect();
+    let numbers: Vec<usize> = (0..names.len()).collect();
+    let crew = cx.store.crew();
+    crew.share(
+        &numbers,
+        || (),
+        |(), &n| {
+            let is_spent = inspection
+                .budget
+                .is_some_and(|budget| start.elapsed() >= budget);
+            if n > 0 && is_spent {
+                return;
+            }
+            let own = || cx.store.layout().path(&names[n]);
+            let (path, state) =
+                check(cx, &names[n]).unwrap_or_else(|error| (own(), Checked::Unchecked(error)));
+            diary.note(&names[n], &state);
+            let _ = states[n].set((path, state));
+        },
+    );
+    let mut verification = Verification::default();
+    for (name, state) in names.into_iter().zip(states) {
+        match (state.into_inner(), &inspection.asked) {
+            (None, _) => verification.left += 1,
+            // Collected since the store was listed.
+            (Some((_, Checked::Missing)), Asked::Everything) => {}
+            (Some((path, state)), _) => verification.paths.push(Verified {
+                name,
+                path,
+                state,
+                failures: Vec::new(),
+            }),
+        }
+    }
+    verification
+}
+
+/// Checks a path where it stands: in the store, else in the lower one.
 fn check(cx: &Context<'_>, name: &StorePathName) -> Result<(PathBuf, Checked), Error> {
-    let lease = cx.store.lease(name.hash(), cx.observer)?;
+    let lease = cx.store.lease_to_check(name.hash(), cx.observer)?;
+    let look = || cx.store.check(name, &lease, cx.depth, cx.observer);
+    let mut verdict = match look()? {
+        // Nothing kept it while it was read: it may have been collected.
+        Verdict::Damaged(_) if !lease.is_locked() => look()?,
+        verdict => verdict,
+    };
     let mut path = cx.store.layout().path(name);
-    let mut verdict = cx.store.check(name, &lease, cx.depth, cx.observer)?;
     if let (Verdict::Missing, Some(lower)) = (&verdict, cx.store.lower()) {
         verdict = cx.store.check_lower(name, &lease, cx.depth, cx.observer)?;
         if !matches!(verdict, Verdict::Missing) {
@@ -104,91 +211,16 @@ fn check(cx: &Context<'_>, name: &StorePathName) -> Result<(PathBuf, Checked), E
     Ok((path, state))
 }
 
-fn heal(
-    cx: &Context<'_>,
-    scope: &Scope,
-    platform: &Platform,
-    name: &StorePathName,
-    faults: Vec<Fault>,
-) -> Result<Checked, Error> {
-    // What a lower store has does not mend what is damaged here.
-    let alone = cx.store.alone()?;
-    // A quick look must not take for valid what the full check found damaged.
-    let cx = &Context {
-        store: &alone,
-        depth: Depth::Full,
-        bundle: cx.bundle.clone(),
-        host: cx.host.clone(),
-        records: std::sync::OnceLock::new(),
-        ..*cx
+/// Puts a good tree in the place of a damaged path, or of one that is gone.
+fn heal(healer: &Healer<'_>, path: &mut Verified) {
+    let faults = match &path.state {
+        Checked::Damaged(faults) => faults.clone(),
+        Checked::Missing => Vec::new(),
+        Checked::Valid | Checked::Repaired(..) | Checked::Unchecked(_) => return,
     };
-    for found in scope.all() {
-        let wanted = Wanted::new(found.project, found.environment, platform, Policy::Frozen);
-        for (index, source) in found.environment.sources.iter().enumerate() {
-            if !gives(cx, &wanted, index, source, name)? {
-                continue;
-            }
-            let alone = crate::model::environment::Environment {
-                sources: vec![source.clone()],
-                ..found.environment.clone()
-            };
-            let pins = vec![wanted.pins[index].clone().or(Some(Pin::Local {
-                output: name.hash(),
-            }))];
-            let pins = match source {
-                Source::Local(_) => vec![None],
-                _ => pins,
-            };
-            let one = Wanted {
-                environment: &alone,
-                known: pins.clone(),
-                pins,
-                policy: Policy::Update,
-                ..wanted.clone()
-            };
-            match bring(cx, &one) {
-                Ok(outcome) if outcome.published.name() == name => {
-                    cx.phase(found.environment.name.as_str(), Phase::Ready);
-                    return Ok(match outcome.published.how() {
-                        How::Repaired { .. } | How::Built => {
-                            Checked::Repaired(faults, outcome.source)
-                        }
-                        How::Existing => Checked::Valid,
-                    });
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    let text = format!("cannot repair {name} from {source}: {error}");
-                    cx.observer.event(Event::Note { text: &text });
-                }
-            }
-        }
+    match healer.heal(&path.name) {
+        Healing::Done(by) => path.state = Checked::Repaired(faults, by),
+        Healing::NotNeeded => path.state = Checked::Valid,
+        Healing::Failed(failures) => path.failures = failures,
     }
-    Ok(Checked::Damaged(faults))
-}
-
-/// Whether a source is known to give just this path.
-fn gives(
-    cx: &Context<'_>,
-    wanted: &Wanted<'_>,
-    index: usize,
-    source: &Source,
-    name: &StorePathName,
-) -> Result<bool, Error> {
-    if name.label() != wanted.path_of(name.hash()).label() {
-        return Ok(false);
-    }
-    let Some(pin) = &wanted.pins[index] else {
-        return Ok(matches!(source, Source::Local(_)));
-    };
-    if let Some(output) = pin.output() {
-        return Ok(output == name.hash());
-    }
-    let Some(input) = pin_input(pin) else {
-        return Ok(false);
-    };
-    Ok(cx
-        .store
-        .realisation(&wanted.input(source, input))?
-        .is_some_and(|record| record.path == *name))
 }

@@ -456,6 +456,9 @@ fn what_another_account_made_below_is_checked_in_full_once() {
     let written = fs_err::metadata(&record).unwrap().ino();
     assert_eq!(team.realize(CAROL, "077", &[]).0, "ready");
     assert_eq!(fs_err::metadata(&record).unwrap().ino(), written);
+    // Collecting above forgets nothing of what is there below.
+    team.run(CAROL, "077", &["gc"]).code(0);
+    assert_eq!(remembered(&records), 1);
     // Hidden damage is found, and built above instead.
     hide_damage(&path.join("vmlinux"));
     let (status, above) = team.realize(CAROL, "077", &[]);

@@ -5,6 +5,10 @@ pub mod http;
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 pub mod images;
 #[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod memory;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod needs;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
 pub mod oracle;
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 pub mod proxy;
@@ -12,6 +16,8 @@ pub mod proxy;
 pub mod registry;
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 pub mod scene;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod stepper;
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 pub mod token_issuer;
 
@@ -30,7 +36,17 @@ pub struct Sandbox {
 
 impl Sandbox {
     pub fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
+        Self::of(tempfile::tempdir().unwrap())
+    }
+
+    /// One in memory, where this machine has such a place: for tests that ask very often, and not what a sync keeps.
+    pub fn in_memory() -> Self {
+        Self::of(
+            tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_none| tempfile::tempdir().unwrap()),
+        )
+    }
+
+    fn of(root: TempDir) -> Self {
         for name in ["home", "work", "tmp"] {
             fs_err::create_dir(root.path().join(name)).unwrap();
         }

@@ -29,7 +29,15 @@ pub struct Scene {
 impl Scene {
     /// An empty world.
     pub fn new() -> Self {
-        let sandbox = Sandbox::new();
+        Self::of(Sandbox::new())
+    }
+
+    /// An empty world in memory.
+    pub fn in_memory() -> Self {
+        Self::of(Sandbox::in_memory())
+    }
+
+    fn of(sandbox: Sandbox) -> Self {
         let store = sandbox.store();
         Self {
             sandbox,

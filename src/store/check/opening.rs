@@ -13,6 +13,7 @@ use crate::model::store_path::StorePathName;
 use crate::store::Store;
 use crate::store::error::{Doing, Error};
 use crate::store::folders::open_folder;
+use crate::store::uninterrupted;
 
 /// What reading a path's manifest gave.
 pub(super) enum Opened {
@@ -31,24 +32,27 @@ impl Store {
             Err(Errno::NOTDIR | Errno::LOOP) => {
                 return Ok(Opened::Damaged(Damage::one("", "is not a folder")));
             }
-            Err(Errno::ACCESS) if self.owns(name) => {
-                return Ok(Opened::Damaged(Damage::one("", "cannot be opened")));
+            // Another account's path that we may not read says nothing about itself.
+            Err(error) if is_shortage(error) || (error == Errno::ACCESS && !self.owns(name)) => {
+                return Err(Error::io("open", &path, error));
             }
-            Err(error) => return Err(Error::io("open", &path, error)),
+            Err(_unreadable) => return Ok(Opened::Damaged(Damage::one("", "cannot be opened"))),
         };
         let broken = |what| Ok(Opened::Damaged(Damage::one(MANIFEST_NAME, what)));
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&top, MANIFEST_NAME, flags, Mode::empty()) {
+        let file = match uninterrupted::openat(&top, MANIFEST_NAME, flags, Mode::empty()) {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return broken("is missing"),
             Err(Errno::LOOP) => return broken("is a link"),
-            // Another account's path that we may not read says nothing about itself.
             Err(error) if is_shortage(error) || (error == Errno::ACCESS && !self.owns(name)) => {
                 return Err(Error::io("open", path.join(MANIFEST_NAME), error));
             }
             Err(_unreadable) => return broken("cannot be opened"),
         };
-        let meta = rustix::fs::fstat(&file).doing("look at", path.join(MANIFEST_NAME))?;
+        let meta = match rustix::fs::fstat(&file) {
+            Ok(meta) => meta,
+            Err(_unreadable) => return broken("cannot be opened"),
+        };
         if FileType::from_raw_mode(meta.st_mode) != FileType::RegularFile {
             return broken("is no ordinary file");
         }
