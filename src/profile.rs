@@ -18,7 +18,7 @@ mod out_link;
 mod read;
 
 pub use error::Error;
-pub use held::Held;
+pub use held::{Held, Hold};
 pub use locked::{Change, Committed, Locked, Tried};
-pub use out_link::OutLink;
-pub use read::{Summary, current, current_number, generation, generations, history, list};
+pub use out_link::{OutLink, folders_above};
+pub use read::{Summary, current, current_number, generation, generations, history, list, names};

@@ -19,12 +19,14 @@
 //! tried, never waited for; a shared lease is never upgraded.
 
 mod check;
+mod crew;
 mod delete;
 mod durable;
 mod error;
 mod fast_remove;
 mod file_writer;
 mod folders;
+mod holders;
 mod layout;
 mod lease;
 mod lock_file;
@@ -37,9 +39,12 @@ mod seal;
 mod staging;
 mod stale;
 mod trash;
+mod usage;
 
-pub use check::{Damage, Depth, Fault, FullCheck, Verdict};
+pub use check::{Damage, Depth, Fault, FullCheck, LastChecks, Verdict};
+pub use crew::Crew;
 pub use error::Error;
+pub use holders::{Holder, Holders};
 pub use layout::Layout;
 pub use lease::Lease;
 pub use lock_file::{LockFile, Patience};
@@ -49,3 +54,4 @@ pub use record_file::{random_id, read_record, write_record};
 pub use seal::Staged;
 pub use staging::{Executable, Staging};
 pub use trash::Leftovers;
+pub use usage::{Sizes, Usage};

@@ -5,9 +5,11 @@
 //! environments at a time; only when all are valid does the profile move.
 
 mod bring;
+mod collect;
 mod context;
 mod diff_id;
 mod error;
+mod heal;
 mod inspect;
 mod local;
 mod lock;
@@ -18,12 +20,17 @@ mod project;
 mod prune;
 mod pull;
 mod realize;
+mod roots;
+mod scrub;
 mod show;
 mod store;
+mod usage;
 mod verify;
 
+pub use collect::{Chain, Forecast, Reasons, chain, collect, forecast, paths_of_digest, why};
 pub use context::{Context, Policy};
 pub use error::Error;
+pub use heal::Healed;
 pub use inspect::{Inspected, inspect};
 pub use lock::{BlockState, LockMode, LockReport, Locked, Outputs, lock, stale_blocks};
 pub use lookup::{Found, Scope};
@@ -32,6 +39,8 @@ pub use project::{Project, replace};
 pub use prune::{Pruned, prune};
 pub use pull::{Pulled, pull};
 pub use realize::{Realized, RealizedEnvironment, Request, Target, realize};
+pub use roots::{ListedRoot, RootError, add_root, remove_root, roots};
 pub use show::{Link, Shown, restore, shown, shows};
 pub use store::{StoreInfo, delete_store, store_info};
-pub use verify::{Checked, Repair, Verified, verify};
+pub use usage::{DiskUsage, ProfileUsage, Share, disk_usage};
+pub use verify::{Asked, Checked, Inspection, Repair, Verification, Verified, verify};

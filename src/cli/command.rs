@@ -8,7 +8,10 @@ pub mod add;
 pub mod cli_docs;
 pub mod completions;
 pub mod config;
+pub mod du;
 pub mod env;
+pub mod gc;
+pub mod hold;
 pub mod init;
 pub mod lock;
 pub mod man;
@@ -20,6 +23,7 @@ pub mod schema;
 pub mod store;
 pub mod update;
 pub mod verify;
+pub mod why;
 
 use super::failure::Failure;
 use super::report::Outcome;
@@ -40,7 +44,11 @@ pub enum Command {
     Update(update::UpdateArgs),
     Env(env::EnvArgs),
     Path(path::PathArgs),
+    Hold(hold::HoldArgs),
     Verify(verify::VerifyArgs),
+    Gc(gc::GcArgs),
+    Why(why::WhyArgs),
+    Du(du::DuArgs),
     Profile(profile::ProfileArgs),
     Store(store::StoreArgs),
     Config(config::ConfigArgs),
@@ -67,7 +75,11 @@ impl Command {
             Self::Update(args) => args.run(session),
             Self::Env(args) => args.run(session),
             Self::Path(args) => args.run(session),
+            Self::Hold(args) => args.run(session),
             Self::Verify(args) => args.run(session),
+            Self::Gc(args) => args.run(session),
+            Self::Why(args) => args.run(session),
+            Self::Du(args) => args.run(session),
             Self::Profile(args) => args.run(session),
             Self::Store(args) => args.run(session),
             Self::Config(args) => args.run(session),
@@ -89,7 +101,11 @@ impl Command {
             Self::Lock(_) | Self::Update(_) => "lock",
             Self::Env(args) => args.document_name(),
             Self::Path(_) => "path",
+            Self::Hold(_) => "hold",
             Self::Verify(_) => "verify",
+            Self::Gc(args) => args.document_name(),
+            Self::Why(_) => "why",
+            Self::Du(_) => "du",
             Self::Profile(args) => args.document_name(),
             Self::Store(args) => args.document_name(),
             Self::Config(_) => "config",

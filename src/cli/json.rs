@@ -12,6 +12,7 @@ pub mod config;
 pub mod declaration;
 pub mod env;
 pub mod error;
+pub mod gc;
 pub mod lock;
 pub mod path;
 pub mod profile;

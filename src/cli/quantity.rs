@@ -112,6 +112,106 @@ impl JsonSchema for Timespan {
     }
 }
 
+/// Why a text is not a size.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a size: expected a number of bytes, or one with K, M, G or T, such as 20G")]
+pub struct SizeError(String);
+
+/// A number of bytes as flags and settings write it: `20G` are GiB, a bare number counts bytes.
+///
+/// ```
+/// use pyro::cli::quantity::Size;
+/// assert_eq!("20G".parse::<Size>()?.bytes(), 20 << 30);
+/// assert_eq!("512".parse::<Size>()?.to_string(), "512");
+/// assert!("2.5G".parse::<Size>().is_err());
+/// # Ok::<(), pyro::cli::quantity::SizeError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(u64);
+
+/// Units from large to small, in bytes.
+const SIZES: [(&str, u64); 5] = [
+    ("T", 1 << 40),
+    ("G", 1 << 30),
+    ("M", 1 << 20),
+    ("K", 1 << 10),
+    ("", 1),
+];
+
+impl Size {
+    /// The number of bytes.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self.0
+    }
+}
+
+impl FromStr for Size {
+    type Err = SizeError;
+
+    fn from_str(text: &str) -> Result<Self, SizeError> {
+        let wrong = || {
+            SizeError(
+                text.chars()
+                    .take(40)
+                    .flat_map(char::escape_default)
+                    .collect(),
+            )
+        };
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let number: u64 = number.parse().map_err(|_not_a_number| wrong())?;
+        let unit = unit.strip_suffix("iB").unwrap_or(unit);
+        SIZES
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .and_then(|(_, bytes)| number.checked_mul(*bytes))
+            .map(Self)
+            .ok_or_else(wrong)
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = |(_, unit): &&(&str, u64)| self.0 != 0 && self.0.is_multiple_of(*unit);
+        match SIZES.iter().find(whole) {
+            Some((name, unit)) => write!(f, "{}{name}", self.0 / unit),
+            None => f.write_str("0"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written<'a> {
+            Number(u64),
+            Text(Cow<'a, str>),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Number(bytes) => Ok(Self(bytes)),
+            Written::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+impl JsonSchema for Size {
+    fn schema_name() -> Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "a number of bytes, or a text with K, M, G or T, which are binary: 20G",
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": "^[0-9]+([KMGT](iB)?)?$"},
+            ],
+        })
+    }
+}
+
 /// Shows a number of bytes in binary units with three digits or so: `17 B`, `1.5 MiB`.
 ///
 /// ```
@@ -200,6 +300,24 @@ mod tests {
             "1S",
         ] {
             assert!(text.parse::<Timespan>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_and_shown_in_the_largest_whole_unit() {
+        for (text, bytes, shown) in [
+            ("0", 0, "0"),
+            ("1023", 1023, "1023"),
+            ("2048", 2048, "2K"),
+            ("20G", 20 << 30, "20G"),
+            ("1536M", 1536 << 20, "1536M"),
+            ("4GiB", 4 << 30, "4G"),
+        ] {
+            let size = text.parse::<Size>().unwrap();
+            assert_eq!((size.bytes(), size.to_string().as_str()), (bytes, shown));
+        }
+        for text in ["", "G", "-1", "1.5G", "1 G", "1GB", "1g", "99999999T"] {
+            assert!(text.parse::<Size>().is_err(), "{text:?}");
         }
     }
 

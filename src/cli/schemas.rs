@@ -12,7 +12,7 @@ use super::settings::config_file::ConfigFile;
 use crate::model::generation::Generation;
 use crate::model::manifest::ManifestFile;
 use crate::model::realisation::Realisation;
-use crate::model::root::OutLinkRoot;
+use crate::model::root::Root;
 
 /// One schema that can be asked for.
 #[derive(Clone, Copy)]
@@ -26,6 +26,8 @@ pub struct Entry {
 enum Make {
     File(fn() -> Schema),
     Answer(&'static str, fn() -> Schema),
+    /// Of a command that answers nothing: another program takes its place.
+    Failure(&'static str),
 }
 
 impl Entry {
@@ -35,6 +37,9 @@ impl Entry {
         match self.make {
             Make::File(make) => make(),
             Make::Answer(name, make) => answer(name, make()),
+            Make::Failure(name) => {
+                marked(of::<json::error::ErrorDocument>(), &document_id(name)).into()
+            }
         }
     }
 }
@@ -59,7 +64,8 @@ pub fn entries() -> Vec<Entry> {
         file::<Realisation>("realisation"),
         file::<Generation>("generation"),
         file::<crate::store::FullCheck>("full-check"),
-        file::<OutLinkRoot>("root"),
+        file::<crate::store::LastChecks>("last-checks"),
+        file::<Root>("root"),
         file::<ConfigFile>("config"),
     ];
     let mut documents = documents();
@@ -69,7 +75,7 @@ pub fn entries() -> Vec<Entry> {
 }
 
 fn documents() -> Vec<Entry> {
-    use json::{completions, config, declaration, env, error, lock, path};
+    use json::{completions, config, declaration, env, error, gc, lock, path};
     use json::{profile, realize, schema, store, verify};
     vec![
         document::<completions::Completions>("pyro.completions"),
@@ -84,6 +90,12 @@ fn documents() -> Vec<Entry> {
         document::<env::EnvInspect>("pyro.env-inspect"),
         document::<env::EnvPull>("pyro.env-pull"),
         document::<env::EnvPrune>("pyro.env-prune"),
+        document::<gc::Gc>("pyro.gc"),
+        document::<gc::GcRootsList>("pyro.gc-roots-list"),
+        document::<gc::GcRootsAdd>("pyro.gc-roots-add"),
+        document::<gc::GcRootsRemove>("pyro.gc-roots-remove"),
+        document::<gc::Why>("pyro.why"),
+        document::<gc::Du>("pyro.du"),
         document::<lock::Lock>("pyro.lock"),
         document::<path::PathAnswer>("pyro.path"),
         document::<profile::ProfileList>("pyro.profile-list"),
@@ -96,6 +108,10 @@ fn documents() -> Vec<Entry> {
         document::<store::StoreInfo>("pyro.store-info"),
         document::<store::StoreDelete>("pyro.store-delete"),
         document::<verify::Verify>("pyro.verify"),
+        Entry {
+            name: "pyro.hold",
+            make: Make::Failure("hold"),
+        },
         Entry {
             name: "pyro.error",
             make: Make::Answer("error", of::<error::ErrorDocument>),

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 pub mod config_file;
 pub mod error;
 pub mod files;
+pub mod gc;
 pub mod origin;
 pub mod variable;
 
@@ -21,6 +22,7 @@ use crate::model::name::ProfileName;
 use crate::model::platform::Platform;
 pub use error::SettingsError;
 use files::{Files, base_dir};
+use gc::{GcFlags, GcSettings};
 use origin::{Origin, Sourced};
 
 /// How long a lock is waited for when nobody says.
@@ -47,6 +49,8 @@ pub struct Flags {
     pub lock_mode: Option<LockMode>,
     /// `--offline`.
     pub offline: bool,
+    /// The limits of `pyro gc`.
+    pub gc: GcFlags,
 }
 
 /// How far the lock is obeyed.
@@ -115,6 +119,8 @@ pub struct Settings {
     pub bundle_dir: Sourced<Option<PathBuf>>,
     /// Docker's `config.json`, which need not exist; `None` without a home.
     pub docker_config: Sourced<Option<PathBuf>>,
+    /// What collections are limited to.
+    pub gc: GcSettings,
     /// Registries that something is set for, by host.
     pub registries: BTreeMap<String, Registry>,
     /// The configuration files that were looked for, the stronger first, and whether they exist.
@@ -175,6 +181,7 @@ impl Settings {
             network: network(flags.offline, around)?,
             bundle_dir: bundle_dir(around)?,
             docker_config: docker_config(around)?,
+            gc: GcSettings::resolve(flags.gc, &files, around)?,
             registries: files.registries(),
             config_files: files.looked_for(),
         })

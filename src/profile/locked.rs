@@ -1,5 +1,6 @@
 //! Moving a profile, under its lock.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -65,6 +66,8 @@ pub struct Locked<'s> {
     store: &'s Store,
     name: ProfileName,
     lock: LockFile,
+    /// What is live, once it was read; nobody else can change that while the lock is held.
+    live: OnceCell<Option<Generation>>,
 }
 
 impl<'s> Locked<'s> {
@@ -91,6 +94,7 @@ impl<'s> Locked<'s> {
                         store,
                         name: name.clone(),
                         lock,
+                        live: OnceCell::new(),
                     });
                 }
                 // Somebody deleted the profile between the two steps.
@@ -125,6 +129,7 @@ impl<'s> Locked<'s> {
                 store,
                 name: name.clone(),
                 lock,
+                live: OnceCell::new(),
             })),
             Ok(None) => Ok(Tried::Busy),
             Err(crate::store::Error::Io { source, .. })
@@ -147,7 +152,11 @@ impl<'s> Locked<'s> {
     /// # Errors
     /// When the system refuses.
     pub fn current(&self) -> Result<Option<Generation>, Error> {
-        readable(current(self.store, &self.name))
+        if let Some(live) = self.live.get() {
+            return Ok(live.clone());
+        }
+        let live = readable(current(self.store, &self.name))?;
+        Ok(self.live.get_or_init(|| live).clone())
     }
 
     /// Shows `change`, and moves `out_link` there if one is given; durable when it returns.
@@ -173,7 +182,10 @@ impl<'s> Locked<'s> {
                     changed: false,
                 }
             }
-            _ => self.make(change, current_number(self.store, &self.name)?)?,
+            _ => {
+                self.live = OnceCell::new();
+                self.make(change, current_number(self.store, &self.name)?)?
+            }
         };
         if let Some(link) = out_link {
             link.point(self.store, &self.name, &committed.folder)?;
@@ -322,19 +334,6 @@ impl<'s> Locked<'s> {
         };
         fs_err::remove_dir_all(&doomed).map_err(|error| Error::io("remove", doomed, error))?;
         sync_folder(&all).map(|()| true)
-    }
-
-    /// Drops every generation but the live one and those that `keep` names.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn drop_all_but(&self, keep: Option<u64>) -> Result<(), Error> {
-        for number in generations(self.store, &self.name)? {
-            if keep != Some(number) {
-                self.drop_generation(number)?;
-            }
-        }
-        Ok(())
     }
 
     /// Removes what killed writers of this profile left under dot names.

@@ -10,7 +10,7 @@ use super::error::Error;
 use super::locked::{Locked, Tried, replace_link};
 use crate::model::digest::FileHash;
 use crate::model::name::ProfileName;
-use crate::model::root::{FolderAbove, OutLinkRoot, RootKind};
+use crate::model::root::{FolderAbove, OutLinkRoot, Root};
 use crate::store::{Store, read_record, write_record};
 
 /// The place of an out-link.
@@ -111,35 +111,42 @@ impl OutLink {
     }
 
     fn record(&self, store: &Store, profile: &ProfileName) -> Result<(), Error> {
-        let path = store.layout().roots().join(format!("{}.json", self.id()));
-        let known: Option<OutLinkRoot> = read_record(&path).unwrap_or_default();
-        if known.is_some_and(|known| known.profile == profile.as_str()) {
+        let path = store.layout().root_record(self.id());
+        let known: Option<Root> = read_record(&path).unwrap_or_default();
+        if let Some(Root::OutLink(known)) = known
+            && known.profile == profile.as_str()
+        {
             // Whoever wrote it may not have come to the sync yet.
             return super::locked::sync_folder(&store.layout().roots());
         }
-        let mut folders = Vec::new();
-        for folder in self.path.ancestors().skip(1) {
-            let meta =
-                fs_err::metadata(folder).map_err(|source| Error::io("look at", folder, source))?;
-            let text = folder.to_str().ok_or_else(|| Error::OutLinkName {
-                path: self.path.clone(),
-            })?;
-            folders.push(FolderAbove {
-                path: text.to_owned(),
-                device: meta.dev(),
-                inode: meta.ino(),
-            });
-        }
-        let root = OutLinkRoot {
+        let root = Root::OutLink(OutLinkRoot {
             schema: 1,
-            kind: RootKind::OutLink,
             link: self.text.clone(),
             profile: profile.to_string(),
-            folders,
-        };
+            folders: folders_above(&self.path)?,
+        });
         store.make_folder(&store.layout().roots())?;
         Ok(write_record(&path, &root, store.file_mode())?)
     }
+}
+
+/// Each folder above `path`, nearest first, as it is now.
+///
+/// # Errors
+/// When one cannot be looked at, or its path is not text.
+pub fn folders_above(path: &Path) -> Result<Vec<FolderAbove>, Error> {
+    let look = |folder: &Path| {
+        let meta = fs_err::metadata(folder).map_err(|e| Error::io("look at", folder, e))?;
+        let text = folder.to_str().ok_or_else(|| Error::OutLinkName {
+            path: path.to_owned(),
+        })?;
+        Ok(FolderAbove {
+            path: text.to_owned(),
+            device: meta.dev(),
+            inode: meta.ino(),
+        })
+    };
+    path.ancestors().skip(1).map(look).collect()
 }
 
 /// Whether a link's target is `…/profiles/<profile>/generations/<number>`, of this store or another.

@@ -49,6 +49,19 @@ pub fn list(store: &Store, observer: &dyn Observer) -> Result<Vec<Summary>, Erro
     Ok(all)
 }
 
+/// The names of all profiles, those of out-links included, in order.
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn names(store: &Store) -> Result<Vec<ProfileName>, Error> {
+    let mut names: Vec<ProfileName> = list_names(store)?
+        .iter()
+        .filter_map(|path| ProfileName::from_folder(path.file_name()?.to_str()?).ok())
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
 /// The generation that `name` shows.
 ///
 /// # Errors

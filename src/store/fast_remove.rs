@@ -1,8 +1,8 @@
-//! Removes a whole tree below a descriptor, sealed folders included, never through a link.
+//! Removes a whole tree below a descriptor, sealed folders included, never through a link, and counts what that frees.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, RenameFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, RenameFlags, Stat};
 use rustix::io::{Errno, Result};
 
 use super::folders::open_folder;
@@ -10,19 +10,25 @@ use super::folders::open_folder;
 /// Deeper than this, folders are first moved up: a tree of a thousand levels needs few descriptors.
 const DEEP: usize = 64;
 
+/// The unit of `st_blocks`, whatever the file system's own.
+const BLOCK: u64 = 512;
+
 /// Removes `name` in `parent` and all below it; what is not there, or goes meanwhile, is no error.
-pub(super) fn tree(parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
+///
+/// Tells how many bytes of the disk that frees: a file counts with its last name, a hole does not.
+pub(super) fn tree(parent: BorrowedFd<'_>, name: &[u8]) -> Result<u64> {
     match remove_one(parent, name) {
         Err(Errno::ISDIR) => {}
-        other => return gone(other).map(|_there| ()),
+        other => return gone(other).map(Option::unwrap_or_default),
     }
-    let Some(top) = gone(open_for_removal(parent, name))? else {
-        return Ok(());
+    let Some((top, own)) = gone(open_for_removal(parent, name))? else {
+        return Ok(0);
     };
     let mut moved = 0_usize;
-    empty(top.as_fd(), top.as_fd(), 0, &mut moved)?;
+    let freed = empty(top.as_fd(), top.as_fd(), 0, &mut moved)?;
     drop(top);
-    remove_folder(parent, name)
+    remove_folder(parent, name)?;
+    Ok(freed + own)
 }
 
 /// What another remover of the same tree took away is `None`.
@@ -37,21 +43,28 @@ fn remove_folder(parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
     gone(rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)).map(|_there| ())
 }
 
-/// Unlinks what is no folder; a folder answers `ISDIR`.
-fn remove_one(parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
-    match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
-        // Some file systems answer PERM for folders, as POSIX has it.
-        Err(Errno::PERM | Errno::ISDIR) => {
-            let meta = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
-            let folder = FileType::from_raw_mode(meta.st_mode) == FileType::Directory;
-            Err(if folder { Errno::ISDIR } else { Errno::PERM })
-        }
-        other => other,
+/// Unlinks what is no folder, and tells what that frees; a folder answers `ISDIR`.
+fn remove_one(parent: BorrowedFd<'_>, name: &[u8]) -> Result<u64> {
+    let meta = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    if FileType::from_raw_mode(meta.st_mode) == FileType::Directory {
+        return Err(Errno::ISDIR);
     }
+    rustix::fs::unlinkat(parent, name, AtFlags::empty())?;
+    // A file that has another name keeps its blocks until that one goes too.
+    Ok(if meta.st_nlink == 1 {
+        bytes_of(&meta)
+    } else {
+        0
+    })
 }
 
-/// Opens a folder and makes it writable: sealed folders are not.
-fn open_for_removal(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd> {
+/// What a file or folder takes on the disk.
+fn bytes_of(meta: &Stat) -> u64 {
+    u64::try_from(meta.st_blocks).unwrap_or_default() * BLOCK
+}
+
+/// Opens a folder and makes it writable: sealed folders are not; tells what the folder itself takes on the disk.
+fn open_for_removal(parent: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, u64)> {
     let fd = match open_folder(parent, name) {
         Err(Errno::ACCESS) => {
             rustix::fs::chmodat(parent, name, Mode::RWXU, AtFlags::empty())?;
@@ -59,22 +72,25 @@ fn open_for_removal(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd> {
         }
         other => other?,
     };
-    let mode = Mode::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
+    let meta = rustix::fs::fstat(&fd)?;
+    let mode = Mode::from_raw_mode(meta.st_mode);
     if !mode.contains(Mode::RWXU) {
         match rustix::fs::fchmod(&fd, Mode::RWXU) {
             Ok(()) | Err(Errno::PERM) => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(fd)
+    Ok((fd, bytes_of(&meta)))
 }
 
+/// Empties a folder; tells what that frees.
 fn empty(
     folder: BorrowedFd<'_>,
     top: BorrowedFd<'_>,
     depth: usize,
     moved: &mut usize,
-) -> Result<()> {
+) -> Result<u64> {
+    let mut freed = 0;
     // Removing while listing may skip names on some file systems, so list until nothing is left.
     loop {
         let mut found = false;
@@ -90,22 +106,26 @@ fn empty(
             } else {
                 remove_one(folder, name)
             } {
-                Ok(()) | Err(Errno::NOENT) => continue,
+                Ok(bytes) => {
+                    freed += bytes;
+                    continue;
+                }
+                Err(Errno::NOENT) => continue,
                 Err(Errno::ISDIR) => {}
                 Err(error) => return Err(error),
             }
-            let Some(child) = gone(open_for_removal(folder, name))? else {
+            let Some((child, own)) = gone(open_for_removal(folder, name))? else {
                 continue;
             };
             if depth >= DEEP {
                 gone(move_up(folder, name, top, moved))?;
             } else {
-                empty(child.as_fd(), top, depth + 1, moved)?;
+                freed += empty(child.as_fd(), top, depth + 1, moved)? + own;
                 remove_folder(folder, name)?;
             }
         }
         if !found {
-            return Ok(());
+            return Ok(freed);
         }
     }
 }

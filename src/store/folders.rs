@@ -14,8 +14,8 @@ const CACHED: usize = 64;
 
 /// An open tree.
 #[derive(Debug)]
-pub(super) struct Folders {
-    top: OwnedFd,
+pub(super) struct Folders<T = OwnedFd> {
+    top: T,
     open: Vec<(Box<[u8]>, OwnedFd)>,
 }
 
@@ -34,9 +34,9 @@ impl AsFd for Folder<'_> {
     }
 }
 
-impl Folders {
+impl<T: AsFd> Folders<T> {
     /// A tree whose top is already open.
-    pub(super) fn new(top: OwnedFd) -> Self {
+    pub(super) fn new(top: T) -> Self {
         Self {
             top,
             open: Vec::new(),

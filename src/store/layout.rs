@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::digest::{InputHash, StoreHash};
+use crate::model::digest::{FileHash, InputHash, StoreHash};
 use crate::model::name::ProfileName;
 use crate::model::store_path::StorePathName;
 
@@ -62,7 +62,8 @@ impl Layout {
     }
 
     /// A staging tree.
-    pub(super) fn staging(&self, id: &str) -> PathBuf {
+    #[must_use]
+    pub fn staging(&self, id: &str) -> PathBuf {
         self.store.join(format!(".s-{id}"))
     }
 
@@ -94,10 +95,15 @@ impl Layout {
         self.root.join("leases").join(format!("staging-{id}"))
     }
 
+    /// The records of all accounts.
+    pub(super) fn all_realisations(&self) -> PathBuf {
+        self.root.join("realisations")
+    }
+
     /// The realisation records of one account.
     #[must_use]
     pub fn realisations(&self, uid: u32) -> PathBuf {
-        self.root.join("realisations").join(uid.to_string())
+        self.all_realisations().join(uid.to_string())
     }
 
     /// The record of one realisation.
@@ -109,6 +115,17 @@ impl Layout {
     /// The record of a full check that one account has made.
     pub(super) fn full_check(&self, uid: u32, hash: StoreHash) -> PathBuf {
         self.realisations(uid).join(format!("checked-{hash}.json"))
+    }
+
+    /// The path whose full check a record of that name remembers.
+    pub(super) fn hash_of_full_check(name: &str) -> Option<StoreHash> {
+        let hash = name.strip_prefix("checked-")?.strip_suffix(".json")?;
+        hash.parse().ok()
+    }
+
+    /// The record of when one account last read each path in full.
+    pub(super) fn last_checks(&self, uid: u32) -> PathBuf {
+        self.realisations(uid).join("last-checks.json")
     }
 
     /// The folder of all profiles.
@@ -123,10 +140,27 @@ impl Layout {
         self.profiles().join(name.as_str())
     }
 
+    /// The record of what this account has found paths to take on the disk.
+    pub(super) fn sizes(&self, uid: u32) -> PathBuf {
+        self.realisations(uid).join("sizes.json")
+    }
+
     /// The folder of root records.
     #[must_use]
     pub fn roots(&self) -> PathBuf {
         self.root.join("roots")
+    }
+
+    /// The record of one root.
+    #[must_use]
+    pub fn root_record(&self, id: FileHash) -> PathBuf {
+        self.roots().join(format!("{id}.json"))
+    }
+
+    /// The downloads of all accounts.
+    #[must_use]
+    pub fn all_downloads(&self) -> PathBuf {
+        self.root.join("downloads")
     }
 
     /// The downloads of one account.

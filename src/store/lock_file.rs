@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
-use rustix::io::Errno;
+use rustix::io::{Errno, FdFlags};
 
 use super::error::{Doing, Error};
+use super::holders::Holders;
 use crate::progress::{Event, Observer};
 
 /// How long somebody else's lock is waited for.
@@ -45,6 +46,7 @@ enum Sharing {
 pub struct LockFile {
     fd: OwnedFd,
     path: PathBuf,
+    touched: i64,
 }
 
 impl LockFile {
@@ -82,25 +84,62 @@ impl LockFile {
         attempt(path, mode, Sharing::Exclusive)
     }
 
+    /// Whether somebody holds a lock on the file now, shared or exclusive; makes nothing.
+    ///
+    /// # Errors
+    /// When the system refuses to say.
+    pub fn is_held(path: &Path) -> Result<bool, Error> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let fd = match rustix::fs::open(path, flags, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT) => return Ok(false),
+            Err(error) => return Err(Error::io("open", path, error)),
+        };
+        loop {
+            // Let go as soon as the descriptor is closed.
+            match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(false),
+                Err(Errno::WOULDBLOCK) => return Ok(true),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(Error::io("lock", path, error)),
+            }
+        }
+    }
+
     /// Where it stands.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Sets the file's times to now: the last use. What cannot be written (a read-only store) keeps its time.
-    pub fn touch(&self) {
+    /// Sets the file's times to now: the last use; tells when now is, by the clock of the file system. What cannot be
+    /// written (a read-only store) keeps its time.
+    #[must_use]
+    pub fn touch(&self) -> Option<i64> {
         let now = Timespec {
             tv_sec: 0,
             tv_nsec: UTIME_NOW,
         };
-        let _ = rustix::fs::futimens(
-            &self.fd,
-            &Timestamps {
-                last_access: now,
-                last_modification: now,
-            },
-        );
+        let times = Timestamps {
+            last_access: now,
+            last_modification: now,
+        };
+        rustix::fs::futimens(&self.fd, &times).ok()?;
+        rustix::fs::fstat(&self.fd).ok().map(|meta| meta.st_mtime)
+    }
+
+    /// When it was last touched, in seconds since the epoch, as it was when the lock was taken.
+    #[must_use]
+    pub fn touched(&self) -> i64 {
+        self.touched
+    }
+
+    /// Leaves the descriptor open across `execve`, and with it the lock.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(super) fn keep_across_exec(&self) -> Result<(), Error> {
+        rustix::io::fcntl_setfd(&self.fd, FdFlags::empty()).doing("hand on", &self.path)
     }
 
     /// Unlinks the file and lets go; only for exclusive locks, and only after what it guards is gone.
@@ -168,6 +207,7 @@ fn attempt(path: &Path, mode: u32, sharing: Sharing) -> Result<Option<LockFile>,
                 return Ok(Some(LockFile {
                     fd,
                     path: path.to_owned(),
+                    touched: held.st_mtime,
                 }));
             }
             // Unlinked, or unlinked and made anew, since we opened it: this lock guards nothing.
@@ -215,25 +255,8 @@ fn open(path: &Path, mode: u32) -> Result<OwnedFd, Error> {
     }
 }
 
-/// Who holds a lock on the file, by the kernel's own list.
+/// One who holds a lock on the file.
 fn holder(path: &Path) -> Option<(u32, String)> {
-    let meta = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-    let inode = format!(":{}", meta.st_ino);
-    let locks = fs_err::read_to_string("/proc/locks").ok()?;
-    let pid = locks
-        .lines()
-        .filter(|line| !line.contains("->"))
-        .find_map(|line| {
-            let fields: Vec<&str> = line.split_whitespace().collect();
-            // `1: FLOCK ADVISORY WRITE 4242 fe:00:131 0 EOF`
-            let found = fields.get(1) == Some(&"FLOCK")
-                && fields.get(5).is_some_and(|file| file.ends_with(&inode));
-            fields.get(4).filter(|_| found)?.parse::<u32>().ok()
-        })?;
-    let command = fs_err::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let command = command
-        .split(|&b| b == 0)
-        .filter(|part| !part.is_empty())
-        .map(String::from_utf8_lossy);
-    Some((pid, command.collect::<Vec<_>>().join(" ")))
+    let first = Holders::read().of(path).into_iter().next();
+    first.map(|holder| (holder.pid, holder.command))
 }

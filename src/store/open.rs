@@ -3,10 +3,12 @@
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
+use super::crew::Crew;
 use super::durable;
 use super::error::{Doing, Error};
 use super::layout::{Layout, OWN_NAMES};
@@ -32,6 +34,10 @@ pub struct Store {
     folder_mode: u32,
     file_mode: u32,
     patience: Patience,
+    /// Hired when something is read first.
+    crew: OnceLock<Crew>,
+    /// When the first lease was taken, in seconds since the epoch by the clock of the file system.
+    first_use: OnceLock<i64>,
 }
 
 impl Store {
@@ -84,6 +90,8 @@ impl Store {
             folder_mode,
             file_mode,
             patience,
+            crew: OnceLock::new(),
+            first_use: OnceLock::new(),
         })
     }
 
@@ -105,10 +113,19 @@ impl Store {
         &self.patience
     }
 
+    /// The hands that read at once.
+    pub fn crew(&self) -> &Crew {
+        self.crew.get_or_init(Crew::of_processors)
+    }
+
     /// Who is told about waits.
     #[must_use]
     pub fn wait<'a>(&'a self, observer: &'a dyn Observer) -> (&'a Patience, &'a dyn Observer) {
         (&self.patience, observer)
+    }
+
+    pub(super) fn first_use(&self) -> &OnceLock<i64> {
+        &self.first_use
     }
 
     pub(super) fn folder(&self) -> &OwnedFd {
@@ -119,6 +136,18 @@ impl Store {
     #[must_use]
     pub fn file_mode(&self) -> u32 {
         self.file_mode
+    }
+
+    /// An error unless this account may add, rename and remove paths.
+    ///
+    /// # Errors
+    /// When it may not, or the store is on a read-only file system.
+    pub fn require_writable(&self) -> Result<(), Error> {
+        for folder in [self.layout.store(), &self.layout.leases()] {
+            rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
+                .doing("write to", folder)?;
+        }
+        Ok(())
     }
 
     /// Makes a folder under the root, and those above it, with the store's own mode whatever the umask says.

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 
 use rustix::io::Errno;
 
@@ -65,12 +64,13 @@ impl Store {
         Ok(all)
     }
 
-    /// Takes a path out of the way, under its exclusive lease; tells where it was, unless it was gone already.
+    /// Takes a path out of the way, under its exclusive lease; tells what that freed at once, unless it was gone already.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn retire(&self, name: &StorePathName, lease: LockFile) -> Result<Option<PathBuf>, Error> {
+    pub fn retire(&self, name: &StorePathName, lease: LockFile) -> Result<Option<u64>, Error> {
         let path = self.layout().path(name);
+        let mut freed = 0;
         let trash = Layout::trash_name(name.hash(), &random_id()?);
         let folder = self.folder();
         match rustix::fs::renameat(folder, name.as_str(), folder, &trash) {
@@ -84,17 +84,18 @@ impl Store {
                 let manifest = path.join(crate::model::manifest::MANIFEST_NAME);
                 let _ = rustix::fs::chmod(&path, rustix::fs::Mode::RWXU);
                 let _ = rustix::fs::unlink(&manifest);
-                fast_remove::tree(folder.as_fd(), name.as_str().as_bytes())
+                freed = fast_remove::tree(folder.as_fd(), name.as_str().as_bytes())
                     .doing("remove", &path)?;
             }
             Err(error) => return Err(Error::io("rename", &path, error)),
         }
         // What the lease guarded is gone. Whoever waits for it finds another file under the name and looks again.
         lease.unlink()?;
-        Ok(Some(path))
+        Ok(Some(freed))
     }
 
-    /// Deletes one piece of trash, unless somebody may still look at it; `there` are the paths that there are.
+    /// Deletes one piece of trash, unless somebody may still look at it, and tells what that freed; `there` are the
+    /// paths that there are.
     ///
     /// # Errors
     /// When the system refuses.
@@ -103,23 +104,23 @@ impl Store {
         hash: StoreHash,
         name: &str,
         there: &BTreeSet<StoreHash>,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<u64>, Error> {
         match held_by_nobody(self.try_exclusive_lease(hash))? {
             Free::Locked(lease) if !there.contains(&hash) => lease.unlink()?,
             Free::Locked(lease) => drop(lease),
             Free::Unmade => {}
-            Free::Held => return Ok(false),
+            Free::Held => return Ok(None),
         }
         fast_remove::tree(self.folder().as_fd(), name.as_bytes())
-            .doing("remove", self.layout().store().join(name))?;
-        Ok(true)
+            .doing("remove", self.layout().store().join(name))
+            .map(Some)
     }
 
-    /// Deletes a staging tree if its maker is dead; tells where it was.
+    /// Deletes a staging tree if its maker is dead; tells what that freed.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn delete_dead_staging(&self, id: &str) -> Result<Option<PathBuf>, Error> {
+    pub fn delete_dead_staging(&self, id: &str) -> Result<Option<u64>, Error> {
         let lock = LockFile::try_exclusive(&self.layout().staging_lock(id), self.file_mode());
         let lock = match held_by_nobody(lock)? {
             Free::Locked(lock) => Some(lock),
@@ -128,9 +129,18 @@ impl Store {
         };
         let path = self.layout().staging(id);
         let name = format!(".s-{id}");
-        fast_remove::tree(self.folder().as_fd(), name.as_bytes()).doing("remove", &path)?;
+        let freed =
+            fast_remove::tree(self.folder().as_fd(), name.as_bytes()).doing("remove", &path)?;
         lock.map_or(Ok(()), LockFile::unlink)?;
-        Ok(Some(path))
+        Ok(Some(freed))
+    }
+
+    /// Whether the maker of a staging tree lives.
+    ///
+    /// # Errors
+    /// When the system refuses to say.
+    pub fn staging_is_alive(&self, id: &str) -> Result<bool, Error> {
+        LockFile::is_held(&self.layout().staging_lock(id))
     }
 }
 

@@ -46,6 +46,9 @@ pub enum Error {
     /// A collection failed.
     #[error(transparent)]
     Gc(#[from] crate::gc::Error),
+    /// Something that cannot be a root, or is none.
+    #[error(transparent)]
+    Root(#[from] super::roots::RootError),
     /// The operating system refused.
     #[error("cannot {doing} {}", path.display())]
     Io {
@@ -139,6 +142,15 @@ pub enum Error {
         role: String,
         /// The roles that it has.
         known: Vec<String>,
+    },
+    /// A repair was asked for where nothing may be written.
+    #[error("the store may not be written, so nothing in it can be repaired: {}", path.display())]
+    ReadOnlyStore {
+        /// Its folder.
+        path: PathBuf,
+        /// What was refused.
+        #[source]
+        source: crate::store::Error,
     },
     /// Not a store path, not an environment.
     #[error("neither an environment nor a path of this store: {what}")]

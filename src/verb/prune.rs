@@ -12,7 +12,7 @@ use super::context::{Context, base_of};
 use super::error::Error;
 use super::pull::commit;
 use crate::declare::{self, Declaration};
-use crate::gc::{self, Swept};
+use crate::gc::{self, Collected, Limits, Reach};
 use crate::model::generation::Cause;
 use crate::model::name::ProfileName;
 use crate::model::store_path::StorePathName;
@@ -24,19 +24,15 @@ pub struct Pruned {
     /// Entries of the profile `pulled` that were dropped.
     pub dropped: Vec<String>,
     /// What the collection removed.
-    pub swept: Swept,
+    pub collected: Collected,
 }
 
 impl Pruned {
     /// Store paths and staging trees that are gone.
     #[must_use]
     pub fn deleted(&self) -> Vec<PathBuf> {
-        self.swept
-            .paths
-            .iter()
-            .chain(&self.swept.staging)
-            .cloned()
-            .collect()
+        let all = self.collected.paths.iter().chain(&self.collected.staging);
+        all.map(|gone| gone.path.clone()).collect()
     }
 }
 
@@ -45,18 +41,21 @@ impl Pruned {
 /// # Errors
 /// When a root cannot be read: nothing is collected then.
 pub fn prune(cx: &Context<'_>) -> Result<Pruned, Error> {
-    let sweep = || gc::sweep(cx.store, cx.now, cx.observer);
+    let collect = || {
+        let limits = Limits::default();
+        gc::collect(cx.store, &limits, Reach::All, cx.now, cx.observer)
+    };
     match drop_undeclared(cx) {
         // A new generation needs room: collect first what is held by nothing as it is, then try again.
         Err(error) if is_full(&error) => {
-            let first = sweep()?;
+            let first = collect()?;
             let dropped = drop_undeclared(cx)?;
-            let swept = first.and(sweep()?);
-            Ok(Pruned { dropped, swept })
+            let collected = first.and(collect()?);
+            Ok(Pruned { dropped, collected })
         }
         dropped => Ok(Pruned {
             dropped: dropped?,
-            swept: sweep()?,
+            collected: collect()?,
         }),
     }
 }

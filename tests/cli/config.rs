@@ -32,6 +32,10 @@ fn every_setting_tells_its_origin() {
     check  quick  default
     docker-config  [HOME]/.docker/config.json  default
     file  -  default
+    gc.keep  -  default
+    gc.max-size  -  default
+    gc.min-free  -  default
+    gc.older-than  -  default
     jobs  3  PYRO_JOBS
     lock  update  default
     offline  false  default

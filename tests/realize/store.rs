@@ -158,7 +158,7 @@ fn a_full_disk_is_73_and_leaves_nothing_behind() {
     ];
     declare(&sandbox, &sources);
     let ended = run(&sandbox, &["realize"]).code(73);
-    assert!(ended.stderr.contains("hint: `pyro env prune`"), "{ended}");
+    assert!(ended.stderr.contains("hint: `pyro gc`"), "{ended}");
     assert_eq!(inside::leftovers(&sandbox), [""; 0]);
     assert_eq!(super::links(&sandbox), [("vm".to_owned(), first)]);
     // No inode left is the same.

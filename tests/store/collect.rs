@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pyro::gc::{Swept, sweep};
+use pyro::gc::{self, Collected, Limits, Reach};
 use pyro::model::generation::Cause;
 use pyro::model::name::ProfileName;
 use pyro::profile::{Held, Locked, OutLink};
@@ -12,8 +12,12 @@ use pyro::store::{LockFile, Staging, Store};
 use super::profiles::{change, commit, name, path, pyro_now};
 use super::publish::{build, open};
 
-fn collect(store: &Store) -> Swept {
-    sweep(store, pyro_now(), &Silent).unwrap()
+fn collect(store: &Store) -> Collected {
+    gc::collect(store, &Limits::default(), Reach::All, pyro_now(), &Silent).unwrap()
+}
+
+fn places(gone: &[gc::Gone]) -> Vec<&Path> {
+    gone.iter().map(|gone| gone.path.as_path()).collect()
 }
 
 fn touch(path: PathBuf) -> PathBuf {
@@ -68,8 +72,8 @@ fn what_killed_writers_left_goes() {
         store.layout().lease(path(8).hash()),
         profile.join("generations/1/hello"),
     ];
-    let swept = collect(&store);
-    assert_eq!(swept.refused, []);
+    let collected = collect(&store);
+    assert_eq!(collected.refused, []);
     for path in gone {
         assert!(
             fs_err::symlink_metadata(&path).is_err(),
@@ -166,9 +170,9 @@ fn a_lease_that_cannot_be_opened_does_not_end_the_collection() {
     fs_err::create_dir(store.layout().path(&bad)).unwrap();
     // Not even root opens a link as a lock.
     fs_err::os::unix::fs::symlink("nowhere", store.layout().lease(bad.hash())).unwrap();
-    let swept = collect(&store);
-    assert_eq!(swept.paths, [store.layout().path(&built)]);
-    let refused: Vec<_> = swept.refused.iter().map(|(path, _)| path).collect();
+    let collected = collect(&store);
+    assert_eq!(places(&collected.paths), [store.layout().path(&built)]);
+    let refused: Vec<_> = collected.refused.iter().map(|(path, _)| path).collect();
     assert_eq!(refused, [&store.layout().path(&bad)]);
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pyro::gc::sweep;
+use pyro::gc::{self, Limits, Reach};
 use pyro::progress::Silent;
 use pyro::store::{Patience, Store};
 
@@ -66,10 +66,16 @@ fn a_full_disk_is_collected() {
     }
     disk.fill();
     assert!(fs_err::write(temp.path().join("more"), "").is_err());
-    let swept = sweep(&store, pyro_now(), &Silent).unwrap();
-    assert_eq!(swept.refused, []);
-    assert_eq!(swept.staging, [dead]);
-    assert_eq!(swept.paths, [built]);
-    assert_eq!(swept.trash, 2);
+    let limits = Limits::default();
+    let collected = gc::collect(&store, &limits, Reach::All, pyro_now(), &Silent).unwrap();
+    assert_eq!(collected.refused, []);
+    let place = |gone: &[gc::Gone]| {
+        gone.iter()
+            .map(|gone| gone.path.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(place(&collected.staging), [dead]);
+    assert_eq!(place(&collected.paths), [built]);
+    assert_eq!(place(&collected.trash), [trash]);
     assert_eq!(fs_err::read_dir(all).unwrap().count(), 0);
 }

@@ -47,6 +47,18 @@ fn document(settings: &Settings) -> Config {
         row("file", &settings.file, |path| {
             path.as_deref().map(path_value)
         }),
+        row("gc.keep", &settings.gc.keep, |keep| {
+            keep.map(|keep| Value::Number(u64::try_from(keep).unwrap_or(u64::MAX)))
+        }),
+        row("gc.max-size", &settings.gc.max_size, |size| {
+            size.as_ref().map(text_of)
+        }),
+        row("gc.min-free", &settings.gc.min_free, |size| {
+            size.as_ref().map(text_of)
+        }),
+        row("gc.older-than", &settings.gc.older_than, |age| {
+            age.as_ref().map(text_of)
+        }),
         row("jobs", &settings.jobs, |jobs| {
             Some(Value::Number(u64::try_from(jobs.get()).unwrap_or(u64::MAX)))
         }),

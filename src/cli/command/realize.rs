@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
 
+use super::gc::collect_a_little;
 use crate::cli::args::{CheckChoice, LockFlags, OfflineFlag, PlatformFlag, ProfileFlag};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::json::realize as json;
@@ -84,11 +86,19 @@ impl RealizeArgs {
             ..Flags::default()
         })?;
         let file = declaration(&settings, session.surroundings())?;
-        let mut project = Project::load(&file)?;
+        // The program ends with it: the system takes its many small pieces back at once.
+        let mut project = ManuallyDrop::new(Project::load(&file)?);
         let request = self.request(session, &settings, words)?;
         let bench = Workbench::open(session, &settings, "realize")?;
         let realized = bench.run(depth(&settings), |cx| realize(cx, &mut project, &request))?;
         let store = bench.store().layout().clone();
+        let added = |one: &RealizedEnvironment| {
+            let outcome = one.outcome.as_ref();
+            outcome.is_some_and(|outcome| *outcome.published.how() == How::Built)
+        };
+        if realized.environments.iter().any(added) {
+            collect_a_little(session, &settings, &bench);
+        }
         drop(bench);
         let document = document(session, &project, &request, &realized, &store);
         session

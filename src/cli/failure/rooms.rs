@@ -7,7 +7,7 @@ use crate::lock::LockError;
 use crate::verb::{Error, Why};
 use crate::{fetch, gc, profile, store, unpack};
 
-const MAKE_SPACE: &str = "`pyro env prune` removes what nothing holds";
+const MAKE_SPACE: &str = "`pyro gc` removes what nothing holds";
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -42,7 +42,8 @@ fn kind(error: &Error) -> Kind {
         Error::UnknownEnvironment { .. }
         | Error::UnknownArtifact { .. }
         | Error::ReservedProfile => Kind::Configuration,
-        Error::UnknownPath { .. } => Kind::Usage,
+        Error::UnknownPath { .. } | Error::Root(_) => Kind::Usage,
+        Error::ReadOnlyStore { .. } => Kind::Denied,
         Error::Platform { .. } | Error::NotInstalled { .. } => Kind::Unavailable,
         // Without a lock every block is missing, which is what stale means.
         Error::NoLock { .. }
@@ -97,6 +98,15 @@ fn hint(error: &Error) -> Option<String> {
             }
             Why::Policy => "run without --offline, or lock the sources first".to_owned(),
         },
+        Error::ReadOnlyStore { .. } => {
+            "leave out --repair to check only, or repair it where and as whom it may be written"
+                .to_owned()
+        }
+        Error::Root(_) => {
+            "`pyro gc roots list` shows what there is; `pyro gc roots add --help`, what \
+                           can be one"
+                .to_owned()
+        }
         Error::UnknownPath { .. } => {
             "`pyro env list` and `pyro store info` show what there is".to_owned()
         }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::SettingsError;
-use crate::cli::quantity::Timespan;
+use crate::cli::quantity::{Size, Timespan};
 
 /// The file as it is written.
 ///
@@ -25,6 +25,9 @@ pub struct ConfigFile {
     /// The store.
     #[serde(default)]
     pub store: StoreSection,
+    /// What collections are limited to; with any of these, one follows each realization that added something.
+    #[serde(default)]
+    pub gc: GcSection,
     /// Registries, by host and, where it is not the usual one, port.
     #[serde(default, deserialize_with = "registries")]
     pub registry: BTreeMap<String, RegistrySection>,
@@ -41,6 +44,24 @@ pub struct StoreSection {
     /// How long to wait for a lock that somebody else holds.
     #[serde(default)]
     pub lock_timeout: Option<Timespan>,
+}
+
+/// `[gc]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GcSection {
+    /// Generations that have not been live for so long go, and paths that nothing holds and nobody used for so long.
+    #[serde(default)]
+    pub older_than: Option<Timespan>,
+    /// How much all store paths together may take on the disk.
+    #[serde(default)]
+    pub max_size: Option<Size>,
+    /// How much of the file system shall be free.
+    #[serde(default)]
+    pub min_free: Option<Size>,
+    /// How many generations each profile keeps.
+    #[serde(default)]
+    pub keep: Option<usize>,
 }
 
 /// `[registry."HOST"]`.

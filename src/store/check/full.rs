@@ -3,16 +3,16 @@
 use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{Dir, Mode, OFlags};
+use rustix::fs::Dir;
 
+use super::content;
 use super::findings::Findings;
-use super::{is_damage, is_shortage};
-use crate::model::digest::{FileHash, StoreHash};
+use super::is_shortage;
+use crate::model::digest::StoreHash;
 use crate::model::escape::Escaped;
-use crate::model::manifest::{Entry, EntryKind, MANIFEST_NAME, Manifest};
-use crate::model::path::EntryPath;
-use crate::store::error::{Doing, Error};
-use crate::store::file_writer::{self, CHUNK};
+use crate::model::manifest::{EntryKind, MANIFEST_NAME, Manifest};
+use crate::store::crew::Crew;
+use crate::store::error::Error;
 use crate::store::folders::Folders;
 
 /// Reads and hashes every file, lists every folder, and holds the manifest against its own canonical form.
@@ -20,30 +20,22 @@ pub(super) fn full(
     top: &OwnedFd,
     manifest: &Manifest,
     hash: StoreHash,
+    crew: &Crew,
     findings: &mut Findings,
 ) -> Result<(), Error> {
     if StoreHash::of(&manifest.to_bytes()) != hash {
         findings.fault(MANIFEST_NAME, "cannot be read");
     }
-    let mut folders = Folders::new(top.try_clone().doing("open", "a store path")?);
-    let mut buffer = vec![0; CHUNK];
-    for Entry { path, kind } in manifest.entries() {
-        let EntryKind::File { size, blake3, .. } = kind else {
-            continue;
-        };
-        match hash_file(&mut folders, path, &mut buffer) {
-            Ok((found_size, hash)) if found_size == *size && hash == *blake3 => {}
-            Ok(_) => findings.fault(path, "has the wrong content"),
-            Err(error) if is_damage(&error) => findings.fault(path, "cannot be read"),
-            Err(error) => return Err(error),
-        }
+    for (index, what) in content::read_all(top, manifest, crew)? {
+        findings.fault(&manifest.entries()[index].path, what);
     }
+    let mut folders = Folders::new(top);
     list_all(&mut folders, manifest, findings)
 }
 
 /// Lists every folder for what is not in the manifest.
 fn list_all(
-    folders: &mut Folders,
+    folders: &mut Folders<&OwnedFd>,
     manifest: &Manifest,
     findings: &mut Findings,
 ) -> Result<(), Error> {
@@ -69,7 +61,7 @@ fn list_all(
 }
 
 fn list_one(
-    folders: &mut Folders,
+    folders: &mut Folders<&OwnedFd>,
     folder: &[u8],
     known: &HashSet<&[u8]>,
     findings: &mut Findings,
@@ -92,18 +84,4 @@ fn list_one(
         }
     }
     Ok(())
-}
-
-fn hash_file(
-    folders: &mut Folders,
-    path: &EntryPath,
-    buffer: &mut [u8],
-) -> Result<(u64, FileHash), Error> {
-    let parent = folders
-        .parent_of(path)
-        .doing("open the folder of", path.as_os_str())?;
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(parent.as_fd(), path.name(), flags, Mode::empty())
-        .doing("open", path.as_os_str())?;
-    file_writer::hash(path, &fd, buffer)
 }

@@ -31,10 +31,11 @@ impl Store {
             Err(Errno::NOTDIR | Errno::LOOP) => {
                 return Ok(Opened::Damaged(Damage::one("", "is not a folder")));
             }
-            Err(Errno::ACCESS) if self.owns(name) => {
-                return Ok(Opened::Damaged(Damage::one("", "cannot be opened")));
+            // Another account's path that we may not read says nothing about itself.
+            Err(error) if is_shortage(error) || (error == Errno::ACCESS && !self.owns(name)) => {
+                return Err(Error::io("open", &path, error));
             }
-            Err(error) => return Err(Error::io("open", &path, error)),
+            Err(_unreadable) => return Ok(Opened::Damaged(Damage::one("", "cannot be opened"))),
         };
         let broken = |what| Ok(Opened::Damaged(Damage::one(MANIFEST_NAME, what)));
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -42,26 +43,32 @@ impl Store {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return broken("is missing"),
             Err(Errno::LOOP) => return broken("is a link"),
-            // Another account's path that we may not read says nothing about itself.
             Err(error) if is_shortage(error) || (error == Errno::ACCESS && !self.owns(name)) => {
                 return Err(Error::io("open", path.join(MANIFEST_NAME), error));
             }
             Err(_unreadable) => return broken("cannot be opened"),
         };
-        let meta = rustix::fs::fstat(&file).doing("look at", path.join(MANIFEST_NAME))?;
+        let meta = match rustix::fs::fstat(&file) {
+            Ok(meta) => meta,
+            Err(_unreadable) => return broken("cannot be opened"),
+        };
         if FileType::from_raw_mode(meta.st_mode) != FileType::RegularFile {
             return broken("is no ordinary file");
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(meta.st_size).unwrap_or(0).min(1 << 24));
-        let file = fs_err::File::from_parts(file.into(), path.join(MANIFEST_NAME));
+        let size = u64::try_from(meta.st_size).unwrap_or(u64::MAX);
+        if size > MANIFEST_MAX {
+            return broken("is too large");
+        }
+        // Just its size: whether these are all of its bytes, the hash tells.
+        let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
+        let mut file = fs_err::File::from_parts(file.into(), path.join(MANIFEST_NAME));
         match file
-            .take(MANIFEST_MAX)
-            .read_to_end(&mut bytes)
+            .read_exact(&mut bytes)
             .doing("read", path.join(MANIFEST_NAME))
         {
             Err(error) if !is_damage(&error) => return Err(error),
             Err(_unreadable) => return broken("cannot be read"),
-            Ok(_size) => {}
+            Ok(()) => {}
         }
         let hash = StoreHash::of(&bytes);
         if hash != name.hash() {

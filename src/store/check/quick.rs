@@ -31,7 +31,7 @@ pub(super) fn quick(top: &OwnedFd, manifest: &Manifest) -> Result<Looked, Error>
     let mut times_off = !is_sealed_time(&meta);
     let owner = meta.st_uid;
     remember(&mut seen, &meta);
-    let mut folders = Folders::new(top.try_clone().doing("open", "a store path")?);
+    let mut folders = Folders::new(top);
     for Entry { path, kind } in manifest.entries() {
         let found = folders.parent_of(path).and_then(|parent| {
             let meta = rustix::fs::statat(parent.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW)?;

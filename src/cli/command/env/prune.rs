@@ -27,15 +27,15 @@ impl EnvPruneArgs {
                 "let go of {link}: its declaration no longer has it"
             ));
         }
-        for (path, why) in &pruned.swept.refused {
+        for (path, why) in &pruned.collected.refused {
             session
                 .report()
                 .note(&format!("left {}: {why}", escaped_path(path)));
         }
-        if !pruned.swept.in_use.is_empty() {
+        if !pruned.collected.in_use.is_empty() {
             session.report().note(&format!(
                 "{} unrooted paths are in use and stay",
-                pruned.swept.in_use.len()
+                pruned.collected.in_use.len()
             ));
         }
         let deleted: Vec<String> = pruned

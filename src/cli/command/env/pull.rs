@@ -2,6 +2,7 @@
 
 use super::EnvPullArgs;
 use super::describe::{describe, of_outcome, text};
+use crate::cli::command::gc::collect_a_little;
 use crate::cli::failure::Failure;
 use crate::cli::json::env::EnvPull;
 use crate::cli::report::Outcome;
@@ -9,6 +10,7 @@ use crate::cli::session::Session;
 use crate::cli::settings::Flags;
 use crate::cli::target::find_declaration;
 use crate::cli::workbench::{Workbench, bundle, depth};
+use crate::store::How;
 use crate::verb::{Scope, pull};
 
 impl EnvPullArgs {
@@ -29,6 +31,9 @@ impl EnvPullArgs {
         let platform = settings.platform.value.clone();
         let bench = Workbench::open(session, &settings, "pull")?;
         let pulled = bench.run(depth(&settings), |cx| pull(cx, found, &platform))?;
+        if *pulled.outcome.published.how() == How::Built {
+            collect_a_little(session, &settings, &bench);
+        }
         drop(bench);
         let inspected = of_outcome(found, pulled.outcome);
         let document = EnvPull(describe(

@@ -98,7 +98,7 @@ impl ProfileDeleteArgs {
         })?;
         session
             .report()
-            .note("what only it held is removed by `pyro env prune`");
+            .note("what only it held is removed by `pyro gc`");
         Ok(Outcome::Done)
     }
 }
