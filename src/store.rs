@@ -39,6 +39,7 @@ mod seal;
 mod staging;
 mod stale;
 mod trash;
+pub mod uninterrupted;
 mod usage;
 
 pub use check::{Damage, Depth, Fault, FullCheck, LastChecks, Verdict};
@@ -50,7 +51,7 @@ pub use lease::Lease;
 pub use lock_file::{LockFile, Patience};
 pub use open::Store;
 pub use publish::{Found, How, Published};
-pub use record_file::{random_id, read_record, write_record};
+pub use record_file::{is_random_id, random_id, read_record, write_record};
 pub use seal::Staged;
 pub use staging::{Executable, Staging};
 pub use trash::Leftovers;

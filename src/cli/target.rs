@@ -4,6 +4,7 @@
 //! FILE it is `envs.toml` here or in the nearest folder above that has one.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::failure::{Failure, Kind, usage};
@@ -70,7 +71,7 @@ fn environment(word: &OsString) -> Result<EnvName, Failure> {
 /// The declaration that the settings name, else the nearest `envs.toml`; `None` where there is none.
 ///
 /// # Errors
-/// When the current folder cannot be named.
+/// When the current folder cannot be named, or the system fails to answer whether there is one.
 pub fn find_declaration(
     settings: &Settings,
     around: &Surroundings,
@@ -79,18 +80,27 @@ pub fn find_declaration(
         return Ok(Some(file.clone()));
     }
     let here = absolute(Path::new(DECLARATION), around)?;
-    Ok(here
-        .parent()
-        .into_iter()
-        .flat_map(Path::ancestors)
-        .map(|folder| folder.join(DECLARATION))
-        .find(|file| file.is_file()))
+    for folder in here.parent().into_iter().flat_map(Path::ancestors) {
+        let file = folder.join(DECLARATION);
+        match fs_err::metadata(&file) {
+            Ok(meta) if meta.is_file() => return Ok(Some(file)),
+            Ok(_) => {}
+            // Above a folder that nobody may look into there is none for this account.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
+                ) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(None)
 }
 
 /// As [`find_declaration`], where a command cannot do without.
 ///
 /// # Errors
-/// When there is none (78), or the current folder cannot be named.
+/// When there is none (78), or as for [`find_declaration`].
 pub fn declaration(settings: &Settings, around: &Surroundings) -> Result<PathBuf, Failure> {
     find_declaration(settings, around)?.ok_or_else(|| {
         Failure::new(

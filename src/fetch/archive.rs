@@ -20,6 +20,7 @@ use super::http::{Ask, Url};
 use super::meter::Meter;
 use super::spool::SpoolName;
 use super::verify::{Expected, Verifier};
+use crate::store::uninterrupted;
 
 /// Opens the archive at the first location that answers.
 pub(super) fn open<'f>(
@@ -194,11 +195,12 @@ pub(super) fn open_file(path: &Path) -> Result<(File, u64), Error> {
     use rustix::io::Errno;
     let shown = path.display().to_string();
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let descriptor = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| match error {
-        Errno::NOENT | Errno::NOTDIR => Error::absent(&shown, "no such file"),
-        Errno::ACCESS | Errno::PERM => Error::denied(&shown, "this account may not read it"),
-        other => Error::io("open", path, other),
-    })?;
+    let descriptor =
+        uninterrupted::open(path, flags, Mode::empty()).map_err(|error| match error {
+            Errno::NOENT | Errno::NOTDIR => Error::absent(&shown, "no such file"),
+            Errno::ACCESS | Errno::PERM => Error::denied(&shown, "this account may not read it"),
+            other => Error::io("open", path, other),
+        })?;
     let file = File::from_parts(descriptor.into(), path);
     let metadata = file
         .file()

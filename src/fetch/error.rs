@@ -84,7 +84,7 @@ pub enum Error {
         why: String,
     },
     /// The operating system refused something on this machine.
-    #[error("{doing} {}", path.display())]
+    #[error("cannot {doing} {}", path.display())]
     Io {
         /// What was being done, such as `write`.
         doing: &'static str,

@@ -6,8 +6,8 @@ use super::collect::Collected;
 use super::records::{Shows, shows};
 use super::{Error, records};
 use crate::model::name::ProfileName;
-use crate::model::root::{LockRoot, Root};
-use crate::profile::{Locked, Tried};
+use crate::model::root::{LinkRoot, LockRoot, Root};
+use crate::profile::{self, Locked, Tried};
 use crate::progress::{Event, Observer};
 use crate::store::{Store, read_record, write_record};
 
@@ -25,6 +25,10 @@ pub(super) fn expire(
                 };
                 // Under the lock nobody moves the link; a busy profile holds all of its, and may be about to.
                 let tried = Locked::try_existing(store, &name)?;
+                if matches!(tried, Tried::Locked(_)) {
+                    let folder = store.layout().profile(&name);
+                    profile::remove_unfinished(Path::new(&link.link), &folder)?;
+                }
                 if !matches!(tried, Tried::Busy) {
                     expire_one(store, &file, &root, observer, collected)?;
                 }
@@ -65,14 +69,32 @@ fn expire_one(
             _,
         ) => note(&format!("what it named last stays: {why}")),
         (Shows::Outputs { outputs, .. }, Root::Lock(lock)) if outputs != lock.outputs => {
-            let root = Root::Lock(LockRoot {
-                outputs,
-                ..lock.clone()
-            });
-            // A full disk, or a record of another account: the lock itself is read again next time.
-            let _ = write_record(file, &root, store.file_mode());
+            renew(
+                store,
+                file,
+                &Root::Lock(LockRoot {
+                    outputs,
+                    ..lock.clone()
+                }),
+            );
+        }
+        (Shows::Path(path), Root::Link(link)) if path != link.path => {
+            renew(
+                store,
+                file,
+                &Root::Link(LinkRoot {
+                    path,
+                    ..link.clone()
+                }),
+            );
         }
         _ => {}
     }
     Ok(())
+}
+
+/// Writes down what a root names now. Where that fails (a full disk, another account's record) what it names is read
+/// again next time.
+fn renew(store: &Store, file: &Path, root: &Root) {
+    let _ = write_record(file, root, store.file_mode());
 }

@@ -5,6 +5,7 @@
 //! its own folder: a volume that is not mounted keeps its roots.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -37,7 +38,7 @@ pub enum Shows {
     },
     /// Nothing of ours, and its folder is there to say so.
     Nothing,
-    /// Not to be told: a folder above is not the recorded one.
+    /// Not to be told: it is out of reach, or a folder above is not the recorded one.
     Unknown,
 }
 
@@ -147,21 +148,22 @@ fn shows_out_link(store: &Store, root: &OutLinkRoot) -> Shows {
         {
             Shows::Generation(target)
         }
+        Err(error) if !is_absent(&error) && error.kind() != ErrorKind::InvalidInput => {
+            Shows::Unknown
+        }
+        // Another link, something that is no link, or nothing.
         _ => absent(&root.folders),
     }
 }
 
 fn shows_link(store: &Store, root: &LinkRoot) -> Shows {
-    let link = Path::new(&root.link);
-    match link_target(store, link) {
-        Some(path) => Shows::Path(path),
-        // It leads into the store, and something on the way is missing or damaged: not for a collector to judge.
-        None if fs_err::read_link(link)
-            .is_ok_and(|target| target.starts_with(store.layout().root())) =>
-        {
-            Shows::Unknown
-        }
-        None => absent(&root.folders),
+    match follow(store, Path::new(&root.link)) {
+        Ok(Leads::To(path)) => Shows::Path(path),
+        // Something on its way in the store is missing or damaged: not for a collector to judge.
+        Ok(Leads::Astray) => Shows::Unknown,
+        Ok(Leads::Elsewhere) => absent(&root.folders),
+        Err(error) if is_absent(&error) => absent(&root.folders),
+        Err(_out_of_reach) => Shows::Unknown,
     }
 }
 
@@ -177,8 +179,7 @@ fn shows_lock(root: &LockRoot) -> Shows {
             Err(error) => error.to_string(),
         },
         Err(error)
-            if error.kind() == std::io::ErrorKind::NotFound
-                && absent(&root.folders) == Shows::Nothing =>
+            if error.kind() == ErrorKind::NotFound && absent(&root.folders) == Shows::Nothing =>
         {
             return Shows::Nothing;
         }
@@ -203,38 +204,68 @@ pub fn outputs(lock: &Lock) -> BTreeSet<StoreHash> {
 /// The store path that a link leads into, through whatever links there are between.
 #[must_use]
 pub fn link_target(store: &Store, link: &Path) -> Option<StorePathName> {
+    match follow(store, link) {
+        Ok(Leads::To(path)) => Some(path),
+        _ => None,
+    }
+}
+
+/// Where a link leads.
+enum Leads {
+    /// To this store path, or into it.
+    To(StorePathName),
+    /// Below the store's root, and to no path.
+    Astray,
+    /// Out of the store; or there is no link.
+    Elsewhere,
+}
+
+/// Follows a link; an error says that it is absent, or that it cannot be followed now.
+fn follow(store: &Store, link: &Path) -> std::io::Result<Leads> {
     let into = |target: &Path, folder: &Path| {
         let rest = target.strip_prefix(folder).ok()?;
         rest.iter().next()?.to_str()?.parse().ok()
     };
-    let folder = store.layout().store();
-    let real = fs_err::canonicalize(folder).ok()?;
-    fs_err::symlink_metadata(link)
-        .ok()
-        .filter(std::fs::Metadata::is_symlink)?;
-    match fs_err::canonicalize(link) {
-        Ok(target) => into(&target, &real),
-        // What it shows is damaged; the link itself still names it.
-        Err(_dangling) => {
-            let target = fs_err::read_link(link).ok()?;
-            into(&target, folder).or_else(|| into(&target, &real))
-        }
+    if !fs_err::symlink_metadata(link)?.is_symlink() {
+        return Ok(Leads::Elsewhere);
     }
+    let folder = store.layout().store();
+    let real = fs_err::canonicalize(folder)?;
+    let target = fs_err::read_link(link)?;
+    let path = match fs_err::canonicalize(link) {
+        Ok(target) => into(&target, &real),
+        // What it shows is damaged or gone; the link itself still names it.
+        Err(error) if is_absent(&error) => into(&target, folder).or_else(|| into(&target, &real)),
+        Err(error) => return Err(error),
+    };
+    Ok(match path {
+        Some(path) => Leads::To(path),
+        None if target.starts_with(store.layout().root()) => Leads::Astray,
+        None => Leads::Elsewhere,
+    })
+}
+
+/// Whether an error says that nothing is there, and not that nobody may or can look.
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 /// Whether something that is not to be found is gone, or only out of reach.
 fn absent(folders: &[FolderAbove]) -> Shows {
-    let nearest = folders.iter().find_map(|folder| {
-        let meta = fs_err::metadata(&folder.path).ok()?;
-        Some((folder, meta))
-    });
-    match (nearest, folders.first()) {
-        (Some((recorded, meta)), Some(own))
-            if (meta.dev(), meta.ino()) == (recorded.device, recorded.inode)
-                && meta.dev() == own.device =>
-        {
-            Shows::Nothing
+    for folder in folders {
+        match fs_err::metadata(&folder.path) {
+            Ok(meta) => {
+                let is_recorded = (meta.dev(), meta.ino()) == (folder.device, folder.inode)
+                    && folders.first().is_some_and(|own| own.device == meta.dev());
+                return if is_recorded {
+                    Shows::Nothing
+                } else {
+                    Shows::Unknown
+                };
+            }
+            Err(error) if is_absent(&error) => {}
+            Err(_out_of_reach) => return Shows::Unknown,
         }
-        _ => Shows::Unknown,
     }
+    Shows::Unknown
 }

@@ -117,11 +117,12 @@ impl Roots {
 
 impl Record {
     fn look(&mut self, store: &Store) {
-        match shows(store, &self.root) {
-            Shows::Path(path) => _ = self.paths.insert(path),
-            Shows::Outputs { outputs, .. } => self.hashes.extend(outputs),
-            // Its folder is there, and holds by itself.
-            Shows::Generation(_) | Shows::Nothing | Shows::Unknown => {}
+        match (shows(store, &self.root), &self.root) {
+            (Shows::Path(path), _) => _ = self.paths.insert(path),
+            (Shows::Outputs { outputs, .. }, _) => self.hashes.extend(outputs),
+            (Shows::Unknown, Root::Link(link)) => _ = self.paths.insert(link.path.clone()),
+            // The folder of a generation is there, and holds by itself.
+            (Shows::Generation(_) | Shows::Nothing | Shows::Unknown, _) => {}
         }
     }
 

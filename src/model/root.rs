@@ -70,6 +70,8 @@ pub struct LinkRoot {
     pub link: String,
     /// Each folder above the link, nearest first.
     pub folders: Vec<FolderAbove>,
+    /// What it led to when it was last read; it holds while the link cannot be read.
+    pub path: StorePathName,
 }
 
 /// A lock file.

@@ -18,6 +18,7 @@ use crate::model::generation::{Cause, Generation};
 use crate::model::name::ProfileName;
 use crate::model::store_path::StorePathName;
 use crate::progress::Observer;
+use crate::store::uninterrupted;
 use crate::store::{LockFile, Store, random_id, write_record};
 
 /// What a new generation shall show, and why.
@@ -63,11 +64,11 @@ pub enum Tried<'s> {
 #[derive(Debug)]
 #[must_use = "the profile's lock is let go when this is dropped"]
 pub struct Locked<'s> {
-    store: &'s Store,
-    name: ProfileName,
-    lock: LockFile,
+    pub(super) store: &'s Store,
+    pub(super) name: ProfileName,
+    pub(super) lock: LockFile,
     /// What is live, once it was read; nobody else can change that while the lock is held.
-    live: OnceCell<Option<Generation>>,
+    live: OnceCell<Option<Box<Generation>>>,
 }
 
 impl<'s> Locked<'s> {
@@ -81,14 +82,17 @@ impl<'s> Locked<'s> {
         observer: &dyn Observer,
     ) -> Result<Self, Error> {
         let folder = store.layout().profile(name);
-        loop {
+        let attempt = || {
             store.make_folder(&folder.join("generations"))?;
-            match LockFile::exclusive(
+            LockFile::exclusive(
                 &folder.join("lock"),
                 store.file_mode(),
                 store.patience(),
                 observer,
-            ) {
+            )
+        };
+        loop {
+            match attempt() {
                 Ok(lock) => {
                     return Ok(Self {
                         store,
@@ -97,7 +101,7 @@ impl<'s> Locked<'s> {
                         live: OnceCell::new(),
                     });
                 }
-                // Somebody deleted the profile between the two steps.
+                // Somebody deleted the profile between two steps.
                 Err(crate::store::Error::Io { source, .. })
                     if source.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error.into()),
@@ -153,10 +157,10 @@ impl<'s> Locked<'s> {
     /// When the system refuses.
     pub fn current(&self) -> Result<Option<Generation>, Error> {
         if let Some(live) = self.live.get() {
-            return Ok(live.clone());
+            return Ok(live.as_deref().cloned());
         }
-        let live = readable(current(self.store, &self.name))?;
-        Ok(self.live.get_or_init(|| live).clone())
+        let live = readable(current(self.store, &self.name))?.map(Box::new);
+        Ok(self.live.get_or_init(|| live).as_deref().cloned())
     }
 
     /// Shows `change`, and moves `out_link` there if one is given; durable when it returns.
@@ -222,12 +226,14 @@ impl<'s> Locked<'s> {
         let all = self.folder().join("generations");
         let temporary = all.join(format!(".g-{}", random_id()?));
         let folder = all.join(number.to_string());
-        if let Err(error) = self.write(&temporary, &record) {
+        let written = self.write(&temporary, &record).and_then(|()| {
+            rustix::fs::renameat_with(CWD, &temporary, CWD, &folder, RenameFlags::NOREPLACE)
+                .map_err(|source| Error::io("rename into place", &folder, source))
+        });
+        if let Err(error) = written {
             let _ = fs_err::remove_dir_all(&temporary);
             return Err(error);
         }
-        rustix::fs::renameat_with(CWD, &temporary, CWD, &folder, RenameFlags::NOREPLACE)
-            .map_err(|source| Error::io("rename into place", &folder, source))?;
         sync_folder(&all)?;
         self.point(number)?;
         Ok(Committed {
@@ -255,8 +261,9 @@ impl<'s> Locked<'s> {
 
     /// Moves `current` by one rename.
     fn point(&self, number: u64) -> Result<(), Error> {
-        let link = self.folder().join("current");
-        replace_link(&link, &Path::new("generations").join(number.to_string()))
+        let temporary = self.folder().join(format!(".current-{}", random_id()?));
+        let target = Path::new("generations").join(number.to_string());
+        replace_link(&self.folder().join("current"), &temporary, &target)
     }
 
     fn sync(&self, generation: &Path) -> Result<(), Error> {
@@ -265,7 +272,7 @@ impl<'s> Locked<'s> {
         sync_folder(&self.folder())
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(super) fn folder(&self) -> PathBuf {
         self.store.layout().profile(&self.name)
     }
 
@@ -372,27 +379,16 @@ impl<'s> Locked<'s> {
         Ok(())
     }
 
-    /// Removes the whole profile: first what it shows, last its lock.
+    /// Whether it shows nothing and has no generation, as when its first one was never made.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn delete(self) -> Result<(), Error> {
-        let folder = self.folder();
-        let remove = |path: PathBuf, result: std::io::Result<()>| match result {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("remove", path, error))
-            }
-            _ => Ok(()),
-        };
-        let current = folder.join("current");
-        remove(current.clone(), fs_err::remove_file(&current))?;
-        sync_folder(&folder)?;
-        let generations = folder.join("generations");
-        remove(generations.clone(), fs_err::remove_dir_all(&generations))?;
-        self.lock.unlink()?;
-        // Another process may be making the profile anew: then the folder is not empty, and its.
-        let _ = fs_err::remove_dir(&folder);
-        sync_folder(&self.store.layout().profiles())
+    pub fn is_empty(&self) -> Result<bool, Error> {
+        let current = fs_err::symlink_metadata(self.folder().join("current"));
+        Ok(
+            current.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+                && generations(self.store, &self.name)?.is_empty(),
+        )
     }
 }
 
@@ -408,17 +404,12 @@ fn below(number: u64) -> Option<u64> {
     number.checked_sub(1).filter(|number| *number > 0)
 }
 
-/// Makes or replaces a symlink by one rename, and syncs its folder.
-pub(super) fn replace_link(link: &Path, target: &Path) -> Result<(), Error> {
-    let name = link
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or("link");
-    let temporary = link.with_file_name(format!(".{name}-{}", random_id()?));
-    fs_err::os::unix::fs::symlink(target, &temporary)
-        .map_err(|source| Error::io("make", &temporary, source))?;
-    if let Err(source) = fs_err::rename(&temporary, link) {
-        let _ = rustix::fs::unlinkat(CWD, &temporary, AtFlags::empty());
+/// Makes or replaces a symlink by one rename of `temporary`, and syncs its folder.
+pub(super) fn replace_link(link: &Path, temporary: &Path, target: &Path) -> Result<(), Error> {
+    fs_err::os::unix::fs::symlink(target, temporary)
+        .map_err(|source| Error::io("make", temporary, source))?;
+    if let Err(source) = fs_err::rename(temporary, link) {
+        let _ = rustix::fs::unlinkat(CWD, temporary, AtFlags::empty());
         return Err(Error::io("replace", link, source));
     }
     sync_folder(link.parent().unwrap_or(Path::new("/")))
@@ -427,7 +418,7 @@ pub(super) fn replace_link(link: &Path, target: &Path) -> Result<(), Error> {
 /// Syncs the names in a folder.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd: OwnedFd = rustix::fs::open(folder, flags, Mode::empty())
+    let fd: OwnedFd = uninterrupted::open(folder, flags, Mode::empty())
         .map_err(|source| Error::io("open", folder, source))?;
-    rustix::fs::fsync(&fd).map_err(|source| Error::io("sync", folder, source))
+    uninterrupted::fsync(&fd).map_err(|source| Error::io("sync", folder, source))
 }

@@ -2,6 +2,9 @@
 //!
 //! The record `roots/<id>.json` is synced before the link is first made and never rewritten. It names the link,
 //! not a generation; a collector reads the link itself.
+//!
+//! A new link is made under a dot name beside the old one and renamed over it. That name is always the same for one
+//! link and one profile, so whoever has the profile's lock knows where a killed writer may have left it.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -93,7 +96,9 @@ impl OutLink {
             return super::locked::sync_folder(self.path.parent().unwrap_or(Path::new("/")));
         }
         self.record(store, profile)?;
-        replace_link(&self.path, generation)?;
+        let folder = store.layout().profile(profile);
+        remove_unfinished(&self.path, &folder)?;
+        replace_link(&self.path, &unfinished(&self.path, &folder), generation)?;
         if *profile != self.own_profile() {
             self.drop_own_profile(store)?;
         }
@@ -127,6 +132,27 @@ impl OutLink {
         });
         store.make_folder(&store.layout().roots())?;
         Ok(write_record(&path, &root, store.file_mode())?)
+    }
+}
+
+/// Where the new link stands until it is renamed over `link`; `profile` is the folder of the profile that it shows.
+fn unfinished(link: &Path, profile: &Path) -> PathBuf {
+    let name = link.file_name().unwrap_or_default().to_string_lossy();
+    let both = [link, profile].map(|path| path.as_os_str().as_encoded_bytes());
+    let id = FileHash::of(&both.join(&0)).to_string();
+    link.with_file_name(format!(".{name}-{}", &id[..16]))
+}
+
+/// Removes what a killed writer left beside `link`, under the lock of the profile whose folder is `profile`.
+///
+/// # Errors
+/// When the system refuses.
+pub fn remove_unfinished(link: &Path, profile: &Path) -> Result<(), Error> {
+    let unfinished = unfinished(link, profile);
+    match fs_err::read_link(&unfinished) {
+        Ok(target) if target.starts_with(profile) => fs_err::remove_file(&unfinished)
+            .map_err(|source| Error::io("remove", unfinished, source)),
+        _ => Ok(()),
     }
 }
 

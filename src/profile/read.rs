@@ -1,6 +1,7 @@
 //! Looking at profiles, without their locks: generations do not change, and `current` moves by rename.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
@@ -150,9 +151,11 @@ fn told<T>(
     }
 }
 
-/// An error that lists the known profiles, unless `name` is one.
+/// An error that lists the known profiles, unless `name` is one; one that shows nothing counts if it has a generation.
 pub(super) fn require(store: &Store, name: &ProfileName) -> Result<(), Error> {
-    if fs_err::symlink_metadata(store.layout().profile(name).join("current")).is_ok() {
+    if fs_err::symlink_metadata(store.layout().profile(name).join("current")).is_ok()
+        || !numbers(store, name)?.is_empty()
+    {
         return Ok(());
     }
     let known = list(store, &Silent)?
@@ -205,8 +208,13 @@ pub(super) fn links(folder: &Path) -> Result<BTreeMap<String, StorePathName>, Er
     };
     for entry in entries {
         let entry = entry.map_err(|source| Error::io("list", folder, source))?;
-        let Ok(target) = fs_err::read_link(entry.path()) else {
-            continue;
+        let target = match fs_err::read_link(entry.path()) {
+            Ok(target) => target,
+            // No link, or dropped by somebody since it was listed. What cannot be read may be a root, so it is an error.
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::NotFound) => {
+                continue;
+            }
+            Err(error) => return Err(Error::io("read", entry.path(), error)),
         };
         let path = target
             .file_name()

@@ -161,7 +161,7 @@ impl Store {
             Opened::Missing => return Ok(Inspection::Missing),
             Opened::Damaged(damage) => return Ok(Inspection::Damaged(damage)),
         };
-        let looked = quick(&top, &manifest)?;
+        let looked = quick(&self.layout().path(name), &top, &manifest)?;
         let (mut findings, seen) = (looked.findings, looked.seen);
         // Off times and another account's hand ask for one full check, which is remembered.
         let doubtful = looked.times_off || looked.owner != self.uid();

@@ -12,6 +12,7 @@ use super::fast_remove;
 use super::layout::OWN_NAMES;
 use super::lock_file::LockFile;
 use super::record_file::random_id;
+use super::uninterrupted;
 
 /// How the folder of locks is named, in the root, while a deletion lasts.
 const AWAY: &str = ".leases-";
@@ -42,7 +43,7 @@ impl Store {
             return Err(error);
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = rustix::fs::openat(CWD, root, flags, Mode::empty()).doing("open", root)?;
+        let folder = uninterrupted::openat(CWD, root, flags, Mode::empty()).doing("open", root)?;
         let away = away.iter().filter_map(|path| path.file_name()?.to_str());
         for name in OWN_NAMES.into_iter().chain(away) {
             fast_remove::tree(folder.as_fd(), name.as_bytes()).doing("remove", root.join(name))?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 
 use super::error::{Doing, Error};
+use super::uninterrupted;
 
 /// Syncs the folder that names `path`.
 pub(super) fn sync_parent(path: &Path) -> Result<(), Error> {
@@ -20,6 +21,6 @@ pub(super) fn sync_made(folder: &Path) -> Result<(), Error> {
 /// Syncs a folder: the names in it.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = rustix::fs::open(folder, flags, Mode::empty()).doing("open", folder)?;
-    rustix::fs::fsync(&fd).doing("sync", folder)
+    let fd = uninterrupted::open(folder, flags, Mode::empty()).doing("open", folder)?;
+    uninterrupted::fsync(&fd).doing("sync", folder)
 }

@@ -6,6 +6,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, RenameFlags, Stat};
 use rustix::io::{Errno, Result};
 
 use super::folders::open_folder;
+use super::uninterrupted;
 
 /// Deeper than this, folders are first moved up: a tree of a thousand levels needs few descriptors.
 const DEEP: usize = 64;
@@ -75,7 +76,7 @@ fn open_for_removal(parent: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, u64
     let meta = rustix::fs::fstat(&fd)?;
     let mode = Mode::from_raw_mode(meta.st_mode);
     if !mode.contains(Mode::RWXU) {
-        match rustix::fs::fchmod(&fd, Mode::RWXU) {
+        match uninterrupted::fchmod(&fd, Mode::RWXU) {
             Ok(()) | Err(Errno::PERM) => {}
             Err(error) => return Err(error),
         }

@@ -9,6 +9,7 @@ use crate::model::digest::FileHash;
 use crate::model::path::EntryPath;
 
 use super::error::{Doing, Error};
+use super::uninterrupted;
 
 /// Bytes read and written at once; blocks keep their alignment because every read but the last fills it.
 pub(super) const CHUNK: usize = 256 * 1024;
@@ -60,7 +61,7 @@ pub(super) fn copy(
         }
     }
     if written_to < position {
-        rustix::fs::ftruncate(fd, position).doing("write", entry.as_os_str())?;
+        uninterrupted::ftruncate(fd, position).doing("write", entry.as_os_str())?;
     }
     Ok((position, FileHash::from(hasher.finalize())))
 }
@@ -88,7 +89,8 @@ pub(super) fn hash(
 
 /// Sets mode and time of a file that will not be written again.
 pub(super) fn seal(entry: &EntryPath, fd: impl AsFd, executable: bool) -> Result<(), Error> {
-    rustix::fs::fchmod(&fd, sealed_mode(executable)).doing("set the mode of", entry.as_os_str())?;
+    uninterrupted::fchmod(&fd, sealed_mode(executable))
+        .doing("set the mode of", entry.as_os_str())?;
     rustix::fs::futimens(&fd, &SEALED_TIME).doing("set the time of", entry.as_os_str())
 }
 

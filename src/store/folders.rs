@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
 
+use super::uninterrupted;
 use crate::model::path::EntryPath;
 
 /// How many levels of folders are kept open.
@@ -94,5 +95,5 @@ impl<T: AsFd> Folders<T> {
 /// Opens the folder `name` in `above`, never through a link.
 pub(super) fn open_folder(above: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(above, name, flags, Mode::empty())
+    uninterrupted::openat(above, name, flags, Mode::empty())
 }

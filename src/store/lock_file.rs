@@ -13,6 +13,7 @@ use rustix::io::{Errno, FdFlags};
 
 use super::error::{Doing, Error};
 use super::holders::Holders;
+use super::uninterrupted;
 use crate::progress::{Event, Observer};
 
 /// How long somebody else's lock is waited for.
@@ -90,7 +91,7 @@ impl LockFile {
     /// When the system refuses to say.
     pub fn is_held(path: &Path) -> Result<bool, Error> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let fd = match rustix::fs::open(path, flags, Mode::empty()) {
+        let fd = match uninterrupted::open(path, flags, Mode::empty()) {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return Ok(false),
             Err(error) => return Err(Error::io("open", path, error)),
@@ -224,11 +225,11 @@ fn open(path: &Path, mode: u32) -> Result<OwnedFd, Error> {
     let mut refused = false;
     // Others make and unlink the file between our calls: who does not find what was there a moment ago looks again.
     loop {
-        match rustix::fs::open(path, flags | OFlags::RDWR, Mode::empty()) {
+        match uninterrupted::open(path, flags | OFlags::RDWR, Mode::empty()) {
             Ok(fd) => return Ok(fd),
             Err(Errno::NOENT) => {}
             Err(Errno::ACCESS | Errno::ROFS | Errno::PERM) => {
-                match rustix::fs::open(path, flags | OFlags::RDONLY, Mode::empty()) {
+                match uninterrupted::open(path, flags | OFlags::RDONLY, Mode::empty()) {
                     Ok(fd) => return Ok(fd),
                     Err(Errno::NOENT) => continue,
                     // Its maker, of another account, may not have come to setting its mode yet.
@@ -243,10 +244,10 @@ fn open(path: &Path, mode: u32) -> Result<OwnedFd, Error> {
             Err(error) => return Err(Error::io("open", path, error)),
         }
         let make = flags | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
-        match rustix::fs::open(path, make, access) {
+        match uninterrupted::open(path, make, access) {
             Ok(fd) => {
                 // Explicit whatever the umask: another account of the group must be able to lock it too.
-                rustix::fs::fchmod(&fd, access).doing("set the mode of", path)?;
+                uninterrupted::fchmod(&fd, access).doing("set the mode of", path)?;
                 return Ok(fd);
             }
             Err(Errno::EXIST) => {}

@@ -14,6 +14,7 @@ use super::error::{Doing, Error};
 use super::layout::{Layout, OWN_NAMES};
 use super::lock_file::Patience;
 use super::record_file;
+use super::uninterrupted;
 use crate::progress::Observer;
 
 /// The layout that this pyro reads and writes.
@@ -163,13 +164,13 @@ impl Store {
     /// # Errors
     /// When the system cannot promise that.
     pub fn sync_folder(&self) -> Result<(), Error> {
-        rustix::fs::fsync(&self.folder).doing("sync", self.layout.store())
+        uninterrupted::fsync(&self.folder).doing("sync", self.layout.store())
     }
 }
 
 fn open_folder(path: &Path) -> Result<OwnedFd, Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty()).doing("open", path)
+    uninterrupted::open(path, flags, Mode::empty()).doing("open", path)
 }
 
 /// Makes `path` and the missing folders between it and `top` with `mode`; `top` itself must be there.
@@ -262,12 +263,13 @@ fn create(layout: &Layout) -> Result<(), Error> {
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(_not_a_folder) => {
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
                 return Err(Error::Foreign {
                     name,
                     path: root.to_owned(),
                 });
             }
+            Err(error) => return Err(Error::io("list", path, error)),
         }
     }
     let shared = fs_err::metadata(root).doing("look at", root)?.mode() & 0o2000 != 0;
@@ -306,7 +308,10 @@ fn link_marker(layout: &Layout, mode: u32) -> Result<(), Error> {
     let temporary: PathBuf = layout
         .root()
         .join(format!(".layout-{}", record_file::random_id()?));
-    record_file::write_new(&temporary, b"{\"layout\": 1}\n", mode)?;
+    if let Err(error) = record_file::write_new(&temporary, b"{\"layout\": 1}\n", mode) {
+        let _ = fs_err::remove_file(&temporary);
+        return Err(error);
+    }
     let cwd = rustix::fs::CWD;
     let linked = rustix::fs::linkat(cwd, &temporary, cwd, &marker, AtFlags::empty());
     fs_err::remove_file(&temporary).doing("remove", &temporary)?;

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::durable;
 use super::error::{Doing, Error};
+use super::uninterrupted;
 
 /// Largest record that is read; a larger file is damage, not a record.
 const RECORD_MAX: u64 = 64 << 20;
@@ -24,6 +25,12 @@ pub fn random_id() -> Result<String, Error> {
     Ok(crate::model::digest::encode_hex(&bytes))
 }
 
+/// Whether `text` may be a [`random_id`].
+#[must_use]
+pub fn is_random_id(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Writes a file that must not be there yet, with `mode` whatever the umask says, and syncs it.
 pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
     let mut file = fs_err::OpenOptions::new()
@@ -33,7 +40,7 @@ pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Erro
         .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
         .open(path)
         .doing("make", path)?;
-    rustix::fs::fchmod(&file, rustix::fs::Mode::from_raw_mode(mode))
+    uninterrupted::fchmod(&file, rustix::fs::Mode::from_raw_mode(mode))
         .doing("set the mode of", path)?;
     file.write_all(bytes).doing("write", path)?;
     file.sync_all().doing("sync", path)

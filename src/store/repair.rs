@@ -20,6 +20,7 @@ use super::lease::Lease;
 use super::lock_file::LockFile;
 use super::publish::{How, Published};
 use super::seal::Staged;
+use super::uninterrupted;
 use crate::model::manifest::MANIFEST_NAME;
 use crate::progress::{Event, Observer};
 
@@ -100,7 +101,7 @@ impl Staged<'_> {
                 Placed::Theirs => self.accept(lease),
                 placed => Ok((lease, placed)),
             },
-            Err(Errno::XDEV | Errno::INVAL | Errno::NOSPC | Errno::NOSYS) => {
+            Err(Errno::XDEV | Errno::INVAL | Errno::NOSPC | Errno::DQUOT | Errno::NOSYS) => {
                 self.replace_in_place(trash, lease, observer)
             }
             Err(error) => Err(Error::io("exchange", &target, error)),
@@ -156,7 +157,7 @@ impl Staged<'_> {
         let folder = store.folder();
         // Without its manifest the old tree counts as not installed at every moment from here on.
         if let Ok(old) = open_folder(folder.as_fd(), self.name.as_str().as_bytes()) {
-            let _ = rustix::fs::fchmod(&old, rustix::fs::Mode::RWXU);
+            let _ = uninterrupted::fchmod(&old, rustix::fs::Mode::RWXU);
             match rustix::fs::unlinkat(&old, MANIFEST_NAME, AtFlags::empty()) {
                 Ok(()) | Err(Errno::NOENT | Errno::ISDIR) => {}
                 Err(error) => return Err(Error::io("remove the manifest of", &target, error)),

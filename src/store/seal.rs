@@ -10,6 +10,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt as _;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
@@ -17,6 +18,7 @@ use super::error::{Doing, Error};
 use super::file_writer::{self, SEALED_TIME};
 use super::folders::Folders;
 use super::staging::{Executable, Staging};
+use super::uninterrupted;
 use crate::model::manifest::{Entry, EntryKind, MANIFEST_NAME, Manifest};
 use crate::model::path::EntryPath;
 use crate::model::recipe::{Layout, Recipe};
@@ -105,16 +107,18 @@ impl<'s> Staging<'s> {
     /// Artifact files are never executable, so that a tree and a plain blob give the same manifest.
     fn unset_artifact_bits(&mut self, manifest: &Manifest) -> Result<(), Error> {
         let prefix = usize::from(self.layout.prefix().is_some());
+        let top = self.path();
         for path in manifest.artifacts().values() {
+            let place = top.join(path.as_os_str());
             let Some(path) = path.strip(prefix) else {
                 continue;
             };
             let parent = self
                 .folders
                 .parent_of(&path)
-                .doing("open the folder of", path.as_os_str())?;
+                .doing("open the folder of", &place)?;
             let meta = rustix::fs::statat(parent.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW)
-                .doing("look at", path.as_os_str())?;
+                .doing("look at", &place)?;
             if FileType::from_raw_mode(meta.st_mode) != FileType::RegularFile
                 || meta.st_mode & 0o111 == 0
             {
@@ -131,7 +135,7 @@ impl<'s> Staging<'s> {
                 file_writer::sealed_mode(false),
                 AtFlags::empty(),
             )
-            .doing("set the mode of", path.as_os_str())?;
+            .doing("set the mode of", &place)?;
         }
         Ok(())
     }
@@ -157,11 +161,11 @@ impl<'s> Staging<'s> {
         let path = self.path().join(MANIFEST_NAME);
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&self.top, MANIFEST_NAME, flags, Mode::RUSR | Mode::WUSR)
+        let fd = uninterrupted::openat(&self.top, MANIFEST_NAME, flags, Mode::RUSR | Mode::WUSR)
             .doing("make", &path)?;
         let mut file = fs_err::File::from_parts(fd.into(), &path);
         std::io::Write::write_all(&mut file, bytes).doing("write", &path)?;
-        rustix::fs::fchmod(&file, file_writer::sealed_mode(false))
+        uninterrupted::fchmod(&file, file_writer::sealed_mode(false))
             .doing("set the mode of", &path)?;
         rustix::fs::futimens(&file, &SEALED_TIME).doing("set the time of", &path)?;
         if let Some(files) = &mut self.few {
@@ -182,6 +186,7 @@ impl<'s> Staging<'s> {
             .try_clone_to_owned()
             .doing("open", self.path())?;
         let mut folders = Folders::new(top);
+        let staging = self.path();
         let mut names: HashMap<&[u8], HashSet<&[u8]>> = HashMap::new();
         names
             .entry(b"")
@@ -196,11 +201,12 @@ impl<'s> Staging<'s> {
             if *kind == EntryKind::Directory {
                 names.entry(path.as_bytes()).or_default();
             }
+            let place = staging.join(path.as_os_str());
             let parent = folders
                 .parent_of(path)
-                .doing("open the folder of", path.as_os_str())?;
+                .doing("open the folder of", &place)?;
             let meta = rustix::fs::statat(parent.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW)
-                .doing("look at", path.as_os_str())?;
+                .doing("look at", &place)?;
             if let Some(what) = difference(kind, &meta) {
                 return Err(changed(format!("`{path}` {what}")));
             }
@@ -212,12 +218,12 @@ impl<'s> Staging<'s> {
             .rev()
             .filter(|entry| entry.kind == EntryKind::Directory);
         for path in all.map(|entry| entry.path.as_bytes()).chain([&b""[..]]) {
-            let shown = crate::model::escape::Escaped(path).to_string();
-            let fd = folders.folder(path).doing("open", &shown)?;
+            let place = staging.join(std::ffi::OsStr::from_bytes(path));
+            let fd = folders.folder(path).doing("open", &place)?;
             let expected = names.get(path).map_or(0, HashSet::len);
             let mut found = 0;
-            for entry in Dir::read_from(fd.as_fd()).doing("list", &shown)? {
-                let entry = entry.doing("list", &shown)?;
+            for entry in Dir::read_from(fd.as_fd()).doing("list", &place)? {
+                let entry = entry.doing("list", &place)?;
                 let name = entry.file_name().to_bytes();
                 if name == b"." || name == b".." {
                     continue;
@@ -232,12 +238,13 @@ impl<'s> Staging<'s> {
             }
             if found != expected {
                 return Err(changed(format!(
-                    "`{shown}` has {found} entries instead of {expected}"
+                    "`{}` has {found} entries instead of {expected}",
+                    crate::model::escape::Escaped(path)
                 )));
             }
-            rustix::fs::fchmod(fd.as_fd(), Mode::from_raw_mode(0o555))
-                .doing("set the mode of", &shown)?;
-            rustix::fs::futimens(fd.as_fd(), &SEALED_TIME).doing("set the time of", &shown)?;
+            uninterrupted::fchmod(fd.as_fd(), Mode::from_raw_mode(0o555))
+                .doing("set the mode of", &place)?;
+            rustix::fs::futimens(fd.as_fd(), &SEALED_TIME).doing("set the time of", &place)?;
         }
         Ok(())
     }
@@ -247,7 +254,7 @@ impl<'s> Staging<'s> {
         match self.few.take() {
             Some(files) if manifest.entries().len() <= 2 * super::staging::FEW => {
                 for file in &files {
-                    rustix::fs::fsync(file).doing("sync a file of", &path)?;
+                    uninterrupted::fsync(file).doing("sync a file of", &path)?;
                 }
                 let top = self.top.as_fd().try_clone_to_owned().doing("open", &path)?;
                 let mut folders = Folders::new(top);
@@ -257,12 +264,12 @@ impl<'s> Staging<'s> {
                     .filter(|entry| entry.kind == EntryKind::Directory);
                 for name in all.map(|entry| entry.path.as_bytes()).chain([&b""[..]]) {
                     let fd = folders.folder(name).doing("open a folder of", &path)?;
-                    rustix::fs::fsync(fd.as_fd()).doing("sync a folder of", &path)?;
+                    uninterrupted::fsync(fd.as_fd()).doing("sync a folder of", &path)?;
                 }
                 Ok(())
             }
             // Opened before the first byte, so an error that was told to somebody else is told to us too.
-            _ => rustix::fs::syncfs(&self.top).doing("sync", &path),
+            _ => uninterrupted::syncfs(&self.top).doing("sync", &path),
         }
     }
 }

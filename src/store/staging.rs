@@ -20,6 +20,7 @@ use super::file_writer::{self, CHUNK, SEALED_TIME};
 use super::folders::Folders;
 use super::lock_file::LockFile;
 use super::record_file::random_id;
+use super::uninterrupted;
 use crate::model::manifest::EntryKind;
 use crate::model::path::{EntryPath, LinkTarget};
 use crate::model::recipe::Layout;
@@ -206,7 +207,7 @@ impl<'s> Staging<'s> {
             .folders
             .parent_of(path)
             .doing("open the folder of", path.as_os_str())?;
-        rustix::fs::openat(parent.as_fd(), path.name(), flags, Mode::RUSR | Mode::WUSR)
+        uninterrupted::openat(parent.as_fd(), path.name(), flags, Mode::RUSR | Mode::WUSR)
             .doing("make", path.as_os_str())
     }
 
@@ -370,7 +371,7 @@ impl<'s> Staging<'s> {
             .parent_of(path)
             .doing("open the folder of", path.as_os_str())?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(parent.as_fd(), path.name(), flags, Mode::empty())
+        let fd = uninterrupted::openat(parent.as_fd(), path.name(), flags, Mode::empty())
             .doing("open", path.as_os_str())?;
         Ok(fs_err::File::from_parts(fd.into(), path.as_os_str()))
     }

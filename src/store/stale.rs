@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Store;
 use super::error::{Doing, Error};
 use super::lock_file::LockFile;
+use super::record_file::is_random_id;
 use crate::model::digest::StoreHash;
 use crate::model::store_path::StorePathName;
 
@@ -105,24 +106,35 @@ fn remove_old(folder: &Path, prefix: &str, before: i64, refused: &mut Refused) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
         Err(error) => return refused.push((folder.to_owned(), Error::io("list", folder, error))),
     };
-    for entry in entries.filter_map(Result::ok) {
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                return refused.push((folder.to_owned(), Error::io("list", folder, error)));
+            }
+        };
         let name = entry.file_name();
         let is_temporary = name.to_str().is_some_and(|name| {
             name.starts_with(prefix)
-                && name.rsplit_once('-').is_some_and(|(_, id)| {
-                    id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
-                })
+                && name
+                    .rsplit_once('-')
+                    .is_some_and(|(_, id)| is_random_id(id))
         });
-        let is_old = entry
-            .metadata()
-            .is_ok_and(|meta| meta.is_file() && meta.mtime() < before);
+        let path = entry.path();
         if is_temporary
-            && is_old
-            && let Err(error) = fs_err::remove_file(entry.path())
+            && let Err(error) = remove_if_old(&path, before)
             && error.kind() != std::io::ErrorKind::NotFound
         {
-            let path = entry.path();
             refused.push((path.clone(), Error::io("remove", path, error)));
         }
     }
+}
+
+/// Removes a file that was written before `before`.
+fn remove_if_old(path: &Path, before: i64) -> std::io::Result<()> {
+    let meta = fs_err::symlink_metadata(path)?;
+    if meta.is_file() && meta.mtime() < before {
+        fs_err::remove_file(path)?;
+    }
+    Ok(())
 }

@@ -16,6 +16,7 @@ use super::tally::Special;
 use crate::model::path::{EntryPath, LinkTarget};
 use crate::model::realisation::FolderRecord;
 use crate::model::recipe::Layout;
+use crate::store::uninterrupted;
 use crate::store::{Executable, Staging};
 
 /// Copies all that is in the folder `path`; tells what it looked like meanwhile.
@@ -99,7 +100,7 @@ impl Copying<'_, '_> {
     fn file(&mut self, path: &Path, entry: &EntryPath) -> Result<Metadata, Error> {
         let flags =
             OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let opened = rustix::fs::open(path, flags, Mode::empty());
+        let opened = uninterrupted::open(path, flags, Mode::empty());
         let opened = opened.map_err(|error| match error {
             // It was a file a moment ago.
             rustix::io::Errno::NOENT | rustix::io::Errno::LOOP => refused(path, Fault::Changed),

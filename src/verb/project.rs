@@ -182,6 +182,7 @@ impl Project {
         self.unmerged = false;
         let written = known.as_deref() != Some(text.as_str());
         if written {
+            remove_unfinished(&path);
             replace(&path, &text)?;
         }
         drop(guard);
@@ -227,6 +228,24 @@ pub fn replace(path: &Path, text: &str) -> Result<(), Error> {
         let _ = fs_err::remove_file(&temporary);
         Error::io("write", &path, source)
     })
+}
+
+/// Removes what killed writers of `path` left beside it, under the lock that all of them had; what stays harms nobody.
+fn remove_unfinished(path: &Path) {
+    let path = fs_err::canonicalize(path).unwrap_or_else(|_absent| path.to_owned());
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = format!(".{name}.");
+    for entry in fs_err::read_dir(base_of(&path))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let name = entry.file_name();
+        let id = name.to_str().and_then(|name| name.strip_prefix(&prefix));
+        if id.is_some_and(crate::store::is_random_id) {
+            let _ = fs_err::remove_file(entry.path());
+        }
+    }
 }
 
 /// The error for a name that nobody declares.

@@ -171,10 +171,11 @@ fn root_of_link(cx: &Context<'_>, subject: &Path) -> Result<Root, Error> {
         }));
     }
     match gc::link_target(cx.store, subject) {
-        Some(_) => Ok(Root::Link(LinkRoot {
+        Some(path) => Ok(Root::Link(LinkRoot {
             schema: 1,
             link,
             folders,
+            path,
         })),
         None => Err(RootError::LeadsElsewhere { link }.into()),
     }

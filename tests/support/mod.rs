@@ -17,6 +17,8 @@ pub mod registry;
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 pub mod scene;
 #[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod stepper;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
 pub mod token_issuer;
 
 use std::ffi::OsStr;

@@ -177,24 +177,24 @@ fn a_crowd_loses_nothing() {
         tally: &tally,
     };
     std::thread::scope(|scope| {
-        let start = |number: u64, act: fn(&mut Actor<'_>, &str)| {
+        let start = |number: u64, act: fn(&str, &mut Actor<'_>)| {
             let mut actor = actor(number);
             scope.spawn(move || {
                 let profile = format!("p{number}");
                 for _ in 0..rounds {
-                    act(&mut actor, &profile);
+                    act(&profile, &mut actor);
                 }
             });
         };
         for number in 0..3 {
-            start(number, |actor, profile| actor.realize(profile));
+            start(number, |profile, actor| actor.realize(profile));
         }
         for number in 3..5 {
-            start(number, |actor, _| actor.collect());
+            start(number, |_, actor| actor.collect());
         }
-        start(5, |actor, _| actor.check());
-        start(6, |actor, profile| actor.switch(profile));
-        start(7, |actor, _| actor.hold());
+        start(5, |_, actor| actor.check());
+        start(6, |profile, actor| actor.switch(profile));
+        start(7, |_, actor| actor.hold());
     });
 
     // What the killed left is nobody's: one collection takes it.

@@ -28,7 +28,7 @@ fn damage(path: &Path, number: u64) {
 fn read(folder: &OwnedFd, name: &str) -> String {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(folder, name, flags, Mode::empty()).unwrap();
-    std::io::read_to_string(std::fs::File::from(file)).unwrap()
+    std::io::read_to_string(fs_err::File::from_parts(file.into(), name)).unwrap()
 }
 
 /// Reads one tree through its descriptor, under a lease, until `enough`; tells how often.

@@ -17,7 +17,7 @@ impl From<SettingsError> for Failure {
                 message: mistake.message,
             }])
             .hint("`pyro schema config` prints what the file may say"),
-            SettingsError::Unreadable(cause) if Kind::of_io(&cause) != Kind::Io => {
+            SettingsError::Unreadable(cause) if !is_no_text_file(&cause) => {
                 Self::of(Kind::of_io(&cause), &SettingsError::Unreadable(cause))
             }
             error => {
@@ -34,4 +34,10 @@ impl From<SettingsError> for Failure {
             }
         }
     }
+}
+
+/// Whether what stands at a file's place is the mistake, and not the system's failure to read it.
+fn is_no_text_file(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, IsADirectory, NotADirectory};
+    matches!(error.kind(), InvalidData | IsADirectory | NotADirectory)
 }

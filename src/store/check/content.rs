@@ -20,6 +20,7 @@ use crate::store::crew::Crew;
 use crate::store::error::{Doing, Error};
 use crate::store::file_writer::{self, CHUNK};
 use crate::store::folders::Folders;
+use crate::store::uninterrupted;
 
 /// Bytes of one piece: a power of two, so that each piece is a whole subtree.
 const PIECE: u64 = 8 << 20;
@@ -202,7 +203,7 @@ fn open(folders: &mut Folders<&OwnedFd>, path: &EntryPath) -> Result<OwnedFd, Er
         .parent_of(path)
         .doing("open the folder of", path.as_os_str())?;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    rustix::fs::openat(parent.as_fd(), path.name(), flags, FileMode::empty())
+    uninterrupted::openat(parent.as_fd(), path.name(), flags, FileMode::empty())
         .doing("open", path.as_os_str())
 }
 

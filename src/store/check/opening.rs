@@ -13,6 +13,7 @@ use crate::model::store_path::StorePathName;
 use crate::store::Store;
 use crate::store::error::{Doing, Error};
 use crate::store::folders::open_folder;
+use crate::store::uninterrupted;
 
 /// What reading a path's manifest gave.
 pub(super) enum Opened {
@@ -39,7 +40,7 @@ impl Store {
         };
         let broken = |what| Ok(Opened::Damaged(Damage::one(MANIFEST_NAME, what)));
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&top, MANIFEST_NAME, flags, Mode::empty()) {
+        let file = match uninterrupted::openat(&top, MANIFEST_NAME, flags, Mode::empty()) {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return broken("is missing"),
             Err(Errno::LOOP) => return broken("is a link"),

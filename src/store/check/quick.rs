@@ -1,6 +1,7 @@
 //! The quick check: one `lstat` of each entry, and `readlink` of each link.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Stat};
 use rustix::io::Errno;
@@ -24,10 +25,10 @@ pub(super) struct Looked {
 }
 
 /// One `lstat` an entry.
-pub(super) fn quick(top: &OwnedFd, manifest: &Manifest) -> Result<Looked, Error> {
+pub(super) fn quick(top_path: &Path, top: &OwnedFd, manifest: &Manifest) -> Result<Looked, Error> {
     let mut findings = Findings::default();
     let mut seen = blake3::Hasher::new();
-    let meta = rustix::fs::fstat(top).doing("look at", "a store path")?;
+    let meta = rustix::fs::fstat(top).doing("look at", top_path)?;
     let mut times_off = !is_sealed_time(&meta);
     let owner = meta.st_uid;
     remember(&mut seen, &meta);
@@ -60,7 +61,7 @@ pub(super) fn quick(top: &OwnedFd, manifest: &Manifest) -> Result<Looked, Error>
                 continue;
             }
             Err(error) if is_shortage(error) => {
-                return Err(Error::io("look at", path.as_os_str(), error));
+                return Err(Error::io("look at", top_path.join(path.as_os_str()), error));
             }
             Err(_unreadable) => {
                 findings.fault(path, "cannot be opened");

@@ -1,0 +1,254 @@
+//! Every call fails in turn, once or from then on, or transfers half of its bytes.
+//!
+//! The command then says so in one line and with the right exit code, or it found another way and did all it should.
+//! What was there is intact, and without the fault the next command goes through.
+
+use rustix::io::Errno;
+
+use crate::debris::debris;
+use crate::points::{class, firsts, is_reading};
+use crate::rows::{self, Row};
+use crate::shown::Shown;
+use crate::support::needs::full_size;
+use crate::support::stepper::{Call, Calls, Deed, Step, Stepped};
+use crate::world::World;
+
+/// Where there is no room first.
+const ERRORS: [Errno; 4] = [Errno::NOSPC, Errno::DQUOT, Errno::IO, Errno::MFILE];
+
+/// Calls that a signal may interrupt, and that are begun anew then.
+const INTERRUPTIBLE: [&str; 9] = [
+    "open",
+    "read",
+    "pread64",
+    "write",
+    "pwrite64",
+    "fsync",
+    "fchmod",
+    "ftruncate",
+    "flock",
+];
+
+/// Makes the row's command fail at its steps; so many faults must have been met.
+fn withstands(row: &'static Row, floor: usize) {
+    let Some(world) = World::new(row) else {
+        return;
+    };
+    let mut met = 0;
+    let trace = world.trace(Calls::All);
+    for (n, at) in firsts(&trace).into_iter().enumerate() {
+        let call = trace.iter().find(|call| call.number == at).unwrap();
+        for deed in deeds(call, n) {
+            let calls = Calls::All;
+            let ended = world.run(Step { at, deed, calls });
+            if let Some(call) = &ended.hit {
+                println!(
+                    "{deed:?} {at}: {}: {} {}",
+                    class(call),
+                    ended.code,
+                    ended.stderr
+                );
+                assert_right_answer(&world, deed, call, &ended);
+                assert_eq!(world.wrong(), [""; 0]);
+                world.assert_goes_on();
+                met += 1;
+            }
+            world.reset();
+        }
+    }
+    println!("{met} faults at {} steps, all withstood", trace.len());
+    assert!(met >= floor);
+}
+
+/// What is done at a call: all deeds at full size, else of those that fit some, others at each call.
+fn deeds(call: &Call, n: usize) -> Vec<Deed> {
+    let errno = |errno: Errno| errno.raw_os_error();
+    // Nothing that reads needs room.
+    let errors = &ERRORS[if is_reading(call) { 2.. } else { 0.. }];
+    let once: Vec<Deed> = errors
+        .iter()
+        .map(|&error| Deed::Fail(errno(error)))
+        .collect();
+    let for_good: Vec<Deed> = errors
+        .iter()
+        .map(|&error| Deed::FailForGood(errno(error)))
+        .collect();
+    let mut odd = Vec::new();
+    if call.name.contains("write") {
+        odd.push(Deed::Short);
+    }
+    if is_interruptible(call) {
+        odd.push(Deed::Fail(errno(Errno::INTR)));
+    }
+    if full_size() {
+        return [&once[..], &for_good[..], &odd].concat();
+    }
+    if is_sync(call) {
+        odd.push(Deed::Fail(errno(Errno::IO)));
+    }
+    if n.is_multiple_of(2) {
+        odd.push(once[n / 2 % once.len()]);
+    } else {
+        odd.push(for_good[n / 2 % for_good.len()]);
+    }
+    odd
+}
+
+/// The command did all, or failed as it should.
+#[track_caller]
+fn assert_right_answer(world: &World, deed: Deed, call: &Call, ended: &Stepped) {
+    let shown = Shown::now(&world.scene);
+    shown.assert_between(&world.old, &world.new);
+    let says = |words: &str| ended.stderr.lines().any(|line| line.contains(words));
+    if ended.code == 0 {
+        let told = says("note: kept ") || (world.collects() && says("note: left "));
+        assert!(told || shown == world.new, "not done: {shown:?}");
+        assert!(told || may_pass(world, deed, call), "not told");
+        return;
+    }
+    if world.words() == rows::VERIFY.words && ended.code == 65 {
+        // It goes on with the next path and says which ones are damaged.
+        return assert!(says("note: cannot repair "));
+    }
+    assert!(codes(deed, call).contains(&ended.code));
+    assert_eq!(ended.stdout, "");
+    let errors = ended
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("error: "));
+    assert_eq!(errors.count(), 1);
+    assert!(
+        says("/") || says("-1.0.0, which is not valid"),
+        "no path is named"
+    );
+    if matches!(deed, Deed::Fail(_)) && !world.collects() {
+        // Nothing kept it from taking away what it had begun.
+        world.assert_finished();
+    }
+}
+
+/// The exit codes that a command may have which fails.
+fn codes(deed: Deed, call: &Call) -> &'static [i32] {
+    let (Deed::Fail(error) | Deed::FailForGood(error)) = deed else {
+        return &[];
+    };
+    match Errno::from_raw_os_error(error) {
+        Errno::NOSPC | Errno::DQUOT => &[73],
+        // A signal is no reason to give up.
+        Errno::INTR if is_interruptible(call) => &[],
+        // What cannot be read in a store path counts as not installed.
+        Errno::IO if class(call).contains("/store/store/#-") => &[74, 69],
+        _ => &[74],
+    }
+}
+
+/// Whether a command may do without what this call would have done, and need not say so.
+fn may_pass(world: &World, deed: Deed, call: &Call) -> bool {
+    let class = class(call);
+    let error = match deed {
+        Deed::Fail(error) | Deed::FailForGood(error) => Errno::from_raw_os_error(error),
+        _ => return true,
+    };
+    if error == Errno::INTR {
+        return true;
+    }
+    if world.collects() {
+        // It found another way, if nothing is left. How large paths are is only remembered.
+        let is_memory = class.contains("/realisations/");
+        return (is_memory || !is_sync(call)) && debris(&world.scene).is_empty();
+    }
+    let is_full = matches!(error, Errno::NOSPC | Errno::DQUOT);
+    // What cannot be read is found out in another way, made anew, or found damaged and replaced.
+    is_reading(call)
+        // The last use of a path, and the try for a reflink.
+        || (call.name == "utimensat" && class.contains("/leases/"))
+        || call.name == "ioctl"
+        // Without an exchange a path is replaced in place; without room for another name it is removed in place.
+        || (is_full && call.name.starts_with("renameat") && removes(&class))
+        // An empty folder that the next collection takes.
+        || (call.name == "rmdir" && class.contains("/.d-"))
+}
+
+/// Whether a rename takes something out of the way.
+fn removes(class: &str) -> bool {
+    ["/.t-", "/.d-", "/.g-"]
+        .iter()
+        .any(|name| class.contains(name))
+}
+
+fn is_sync(call: &Call) -> bool {
+    ["fsync", "fdatasync", "syncfs"].contains(&call.name.as_str())
+}
+
+/// Whether pyro must begin the call anew after a signal; folders are opened by the C library too, which does not.
+fn is_interruptible(call: &Call) -> bool {
+    let of_folder = call.flags & u64::from(rustix::fs::OFlags::DIRECTORY.bits()) != 0;
+    INTERRUPTIBLE.contains(&call.name.as_str())
+        || (call.name == "openat" && !of_folder)
+        || call.name == "syncfs"
+}
+
+#[test]
+fn a_first_realize() {
+    withstands(&rows::GIVEN_UP, 100);
+}
+
+#[test]
+fn an_update() {
+    withstands(&rows::UPDATE, 100);
+}
+
+#[test]
+fn a_tree_of_many_files() {
+    withstands(&rows::MANY, 100);
+}
+
+#[test]
+fn an_image() {
+    withstands(&rows::IMAGE, 100);
+}
+
+#[test]
+fn an_out_link_that_moves_to_another_profile() {
+    withstands(&rows::LINK_MOVES, 100);
+}
+
+#[test]
+fn a_repair_by_realize() {
+    withstands(&rows::REPAIR, 100);
+}
+
+#[test]
+fn a_repair_by_verify() {
+    withstands(&rows::VERIFY, 100);
+}
+
+#[test]
+fn a_rollback() {
+    withstands(&rows::ROLLBACK, 50);
+}
+
+#[test]
+fn a_pull() {
+    withstands(&rows::PULL, 100);
+}
+
+#[test]
+fn a_deleted_profile() {
+    withstands(&rows::DELETE, 20);
+}
+
+#[test]
+fn a_prune() {
+    withstands(&rows::PRUNE, 100);
+}
+
+#[test]
+fn a_collection() {
+    withstands(&rows::COLLECTION, 100);
+}
+
+#[test]
+fn a_collection_with_limits() {
+    withstands(&rows::LIMITS, 100);
+}

@@ -1,0 +1,113 @@
+//! Killed at every step, as the call begins and as it has ended.
+
+use crate::points::ends;
+use crate::rows::{self, Row};
+use crate::support::stepper::{Calls, Deed, Step};
+use crate::world::World;
+
+/// Kills the row's command at its steps; at least so many kills must have happened.
+fn survives(row: &'static Row, floor: usize) {
+    let Some(world) = World::new(row) else {
+        return;
+    };
+    let trace = world.trace(Calls::Changing);
+    let mut killed = 0;
+    for at in ends(&trace) {
+        for deed in [Deed::KillBefore, Deed::KillAfter] {
+            let calls = Calls::Changing;
+            let ended = world.run(Step { at, deed, calls });
+            // Threads share the work, so that a run may have a step less than another.
+            let Some(call) = ended.hit else {
+                world.reset();
+                continue;
+            };
+            println!("{deed:?} {at}: {} {} {}", call.name, call.path, call.other);
+            assert_eq!(ended.code, 128 + 9);
+            world.assert_survived();
+            world.reset();
+            killed += 1;
+        }
+    }
+    println!("{killed} kills at {} steps, all survived", trace.len());
+    assert!(killed >= floor);
+}
+
+#[test]
+fn a_first_realize() {
+    survives(&rows::FIRST, 100);
+}
+
+#[test]
+fn a_first_realize_that_is_given_up() {
+    survives(&rows::GIVEN_UP, 100);
+}
+
+#[test]
+fn an_update() {
+    survives(&rows::UPDATE, 100);
+}
+
+#[test]
+fn a_tree_of_many_files() {
+    survives(&rows::MANY, 100);
+}
+
+#[test]
+fn an_image() {
+    survives(&rows::IMAGE, 100);
+}
+
+#[test]
+fn an_out_link_with_its_own_profile() {
+    survives(&rows::OWN_LINK, 100);
+}
+
+#[test]
+fn an_out_link_that_moves_to_another_profile() {
+    survives(&rows::LINK_MOVES, 100);
+}
+
+#[test]
+fn a_repair_by_realize() {
+    survives(&rows::REPAIR, 100);
+}
+
+#[test]
+fn a_repair_by_verify() {
+    survives(&rows::VERIFY, 50);
+}
+
+#[test]
+fn a_rollback() {
+    survives(&rows::ROLLBACK, 20);
+}
+
+#[test]
+fn a_switch() {
+    survives(&rows::SWITCH, 20);
+}
+
+#[test]
+fn a_pull() {
+    survives(&rows::PULL, 50);
+}
+
+#[test]
+fn a_deleted_profile() {
+    survives(&rows::DELETE, 10);
+}
+
+#[test]
+fn a_prune() {
+    survives(&rows::PRUNE, 50);
+}
+
+#[test]
+fn a_collection() {
+    survives(&rows::COLLECTION, 50);
+}
+
+#[test]
+fn a_collection_with_limits() {
+    survives(&rows::LIMITS, 50);
+}
