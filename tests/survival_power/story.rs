@@ -40,6 +40,10 @@ const PLANS: &[Plan] = &[
     plan(Version::Spare, &["realize", "--profile", "spare"]),
     plan(Version::Many, &["profile", "delete", "spare", "--yes"]),
     plan(Version::Many, &["env", "prune"]),
+    plan(Version::Spare, &["realize", "--profile", "spare"]),
+    plan(Version::Many, &["profile", "delete", "spare", "--yes"]),
+    plan(Version::Many, &["gc"]),
+    plan(Version::Many, &["gc", "--keep", "1"]),
 ];
 
 const fn plan(version: Version, words: &'static [&'static str]) -> Plan {
