@@ -121,7 +121,8 @@ impl OutLink {
         if let Some(Root::OutLink(known)) = known
             && known.profile == profile.as_str()
         {
-            return Ok(());
+            // Whoever wrote it may not have come to the sync yet.
+            return super::locked::sync_folder(&store.layout().roots());
         }
         let root = Root::OutLink(OutLinkRoot {
             schema: 1,

@@ -53,8 +53,9 @@ impl Unsynced {
 
     fn rename(&mut self, from: &Path, to: &Path, exchanges: bool) {
         let moved = |path: &PathBuf| match (path.strip_prefix(from), path.strip_prefix(to)) {
-            (Ok(below), _) => to.join(below),
-            (_, Ok(below)) if exchanges => from.join(below),
+            // By components: joining nothing would leave a slash at the end.
+            (Ok(below), _) => to.join(below).components().collect(),
+            (_, Ok(below)) if exchanges => from.join(below).components().collect(),
             _ => path.clone(),
         };
         // What was below the name that is replaced is gone.

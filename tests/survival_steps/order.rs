@@ -2,7 +2,7 @@
 //! the calls of a command; also where the command finds what another one made, which was killed, or stands still,
 //! before it came to the sync.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::durable::Unsynced;
 use crate::inside::names;
@@ -25,25 +25,49 @@ fn assert_durable(world: &World, trace: &[Call], mut unsynced: Unsynced, profile
     for call in trace {
         let renames = call.name.starts_with("rename") && call.result >= 0;
         if renames && is_store_path(world, &call.other) {
-            assert_clean(&unsynced, &[], &[PathBuf::from(&call.path)], "published");
+            let mut left = unsynced.of(&[], &[PathBuf::from(&call.path)]);
+            // Its own name is about to be another.
+            left.retain(|path| *path != PathBuf::from(&call.path));
+            assert_eq!(
+                left,
+                [""; 0].map(PathBuf::from),
+                "published, and not synced"
+            );
         }
         if renames && call.other.ends_with("/current") {
-            let (names, trees) = needs(world, profile, Some(call));
-            assert_clean(&unsynced, &names, &trees, "shown by a profile");
+            assert_clean(&unsynced, &[], &shown(world, profile), "shown by a profile");
         }
         if renames && PathBuf::from(&call.other) == world.root().join("work/result") {
             let current = store.join("profiles").join(profile).join("current");
-            assert_clean(&unsynced, &[current], &[store.join("roots")], "shown by a link");
+            assert_clean(
+                &unsynced,
+                &[current],
+                &[store.join("roots")],
+                "shown by a link",
+            );
         }
         unsynced.take(call);
     }
-    let (names, trees) = needs(world, profile, None);
+    let (names, mut trees) = needs(world, profile);
+    // A lock that was there is what the project says, not what the command did.
+    let lock = world.root().join("work/envs.lock");
+    if trace.iter().any(|call| Path::new(&call.other) == lock) {
+        trees.push(lock);
+    }
     assert_clean(&unsynced, &names, &trees, "done");
 }
 
 #[track_caller]
 fn assert_clean(unsynced: &Unsynced, names: &[PathBuf], trees: &[PathBuf], when: &str) {
-    let left = unsynced.of(names, trees);
+    let mut left = unsynced.of(names, trees);
+    // What is still under the dot name of something in the making, nobody needs.
+    left.retain(|path| {
+        !path
+            .file_name()
+            .unwrap()
+            .as_encoded_bytes()
+            .starts_with(b".")
+    });
     assert!(left.is_empty(), "{when}, and not synced: {left:#?}");
 }
 
@@ -53,37 +77,36 @@ fn is_store_path(world: &World, path: &str) -> bool {
     path.parent() == Some(&world.root().join("store/store")) && !name.starts_with('.')
 }
 
-/// The names and trees that a profile stands on; all of them when it is done, or those before it moves.
-fn needs(world: &World, profile: &str, moves: Option<&Call>) -> (Vec<PathBuf>, Vec<PathBuf>) {
-    let store = world.root().join("store");
+/// The trees that the newest generation of a profile shows, and its own: it is shown now or about to be.
+fn shown(world: &World, profile: &str) -> Vec<PathBuf> {
+    let generations = world
+        .root()
+        .join("store/profiles")
+        .join(profile)
+        .join("generations");
+    let numbers = names(&generations).into_iter();
+    let newest = numbers
+        .filter_map(|name| name.parse::<u64>().ok())
+        .max()
+        .unwrap();
+    let generation = generations.join(newest.to_string());
+    let links = names(&generation).into_iter();
+    let mut trees: Vec<PathBuf> = links
+        .map(|link| fs_err::canonicalize(generation.join(link)).unwrap())
+        .collect();
+    trees.push(generation);
+    trees
+}
+
+/// The names that lead to what a profile shows, and the trees that it needs.
+fn needs(world: &World, profile: &str) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let (store, work) = (world.root().join("store"), world.root().join("work"));
     let folder = store.join("profiles").join(profile);
-    let mut needed = vec![
-        store.clone(),
-        store.join("store"),
-        store.join("profiles"),
-        store.join("layout.json"),
-        folder.join("generations"),
-        folder.clone(),
-    ];
-    let mut trees = vec![store.join("layout.json")];
-    if moves.is_none() {
-        needed.push(folder.join("current"));
-        needed.push(world.root().join("work/result"));
-        trees.push(store.join("roots"));
-        trees.push(world.root().join("work/envs.lock"));
-    }
-    // The newest generation is the one that is shown now, or about to be.
-    let numbers = names(&folder.join("generations")).into_iter();
-    let newest = numbers.filter_map(|name| name.parse::<u64>().ok()).max();
-    if let Some(newest) = newest {
-        let generation = folder.join("generations").join(newest.to_string());
-        for link in names(&generation) {
-            let shown = fs_err::canonicalize(generation.join(link)).unwrap();
-            trees.push(shown);
-        }
-        trees.push(generation);
-    }
-    (needed, trees)
+    let names = ["store", "profiles", "roots"].map(|name| store.join(name));
+    let more = [folder.join("generations"), folder.join("current"), folder];
+    let mut trees = shown(world, profile);
+    trees.extend([store.join("layout.json"), work.join("result")]);
+    ([&names[..], &more, &[store]].concat(), trees)
 }
 
 /// A run of the row's command alone, and one after a run that was killed where it had just made something.
