@@ -18,7 +18,7 @@ use super::uninterrupted;
 /// How a thing is called that has no name yet.
 const PREFIX: &str = ".new-";
 
-/// Makes a folder; `false` where something has that name already.
+/// Makes a folder, whose name is left to be synced; `false` where something has that name already.
 pub(super) fn folder(path: &Path, mode: u32) -> Result<bool, Error> {
     let mode = Mode::from_raw_mode(mode);
     let make = |new: &Path| {
@@ -30,7 +30,13 @@ pub(super) fn folder(path: &Path, mode: u32) -> Result<bool, Error> {
         make(path).doing("make", path)?;
         return Ok(true);
     }
-    Ok(named(path, make, AtFlags::REMOVEDIR)?.is_some())
+    // What has a name is whole on the disk, its mode included.
+    let make_whole = |new: &Path| {
+        make(new)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        uninterrupted::fsync(uninterrupted::open(new, flags, Mode::empty())?)
+    };
+    Ok(named(path, make_whole, AtFlags::REMOVEDIR)?.is_some())
 }
 
 /// Makes an empty file; none where something has that name already.

@@ -252,7 +252,7 @@ fn make_folders(path: &Path, top: &Path, mode: u32) -> Result<(), Error> {
     }
     // Unfinished work is synced by its maker, once it is whole.
     if fresh::folder(path, mode)? && !fresh::is_dot_name(path) {
-        durable::sync_made(path)?;
+        durable::sync_parent(path)?;
     }
     Ok(())
 }
