@@ -19,6 +19,9 @@ mod generations;
 #[path = "gc/limits.rs"]
 mod limits;
 #[cfg(test)]
+#[path = "gc/races.rs"]
+mod races;
+#[cfg(test)]
 #[path = "gc/roots.rs"]
 mod roots;
 #[cfg(test)]
