@@ -41,8 +41,8 @@ use surroundings::Surroundings;
 /// The first item is the program's name, as in [`std::env::args_os`].
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    surroundings::raise_open_files();
-    let surroundings = Surroundings::of_process();
+    let open_files = surroundings::raise_open_files();
+    let surroundings = Surroundings::of_process(open_files);
     ExitCode::from(run(&args, surroundings))
 }
 

@@ -49,6 +49,7 @@ mod server;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::model::digest::{OciDigest, Sha256};
 use crate::model::platform::Platform;
@@ -84,6 +85,8 @@ pub struct Fetcher<'a> {
     observer: &'a dyn Observer,
     web: http::Web,
     sessions: registry::Sessions,
+    /// Bytes of all archives and layers so far.
+    read: AtomicU64,
 }
 
 impl<'a> Fetcher<'a> {
@@ -98,7 +101,14 @@ impl<'a> Fetcher<'a> {
             downloads,
             observer,
             sessions: registry::Sessions::default(),
+            read: AtomicU64::new(0),
         }
+    }
+
+    /// How many bytes of archives and layers were read so far, as they came, from wherever they came.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
     }
 
     /// Opens an archive at the first of its locations that has it; `base` is the folder of the declaration.

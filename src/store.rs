@@ -19,6 +19,7 @@
 //! tried, never waited for; a shared lease is never upgraded.
 
 mod check;
+mod crew;
 mod delete;
 mod durable;
 mod error;
@@ -41,7 +42,8 @@ mod trash;
 pub mod uninterrupted;
 mod usage;
 
-pub use check::{Damage, Depth, Fault, FullCheck, Verdict};
+pub use check::{Damage, Depth, Fault, FullCheck, LastChecks, Verdict};
+pub use crew::Crew;
 pub use error::Error;
 pub use holders::{Holder, Holders};
 pub use layout::Layout;

@@ -7,6 +7,10 @@
     reason = "a test that cannot go on should stop"
 )]
 
+#[allow(dead_code, reason = "this binary uses a part of it")]
+#[path = "support/needs.rs"]
+mod needs;
+
 mod store {
     mod check;
     mod collect;

@@ -53,7 +53,9 @@ Exit codes:
   75  temporary: timeout, server trouble, a lock held for too long
   77  permission denied
   78  bad declaration, lock or configuration
-  79  refused by policy: `--locked` and stale, `--offline` and not here";
+  79  refused by policy: `--locked` and stale, `--offline` and not here
+  126 the command to be run cannot be executed
+  127 the command to be run is not there";
 
 /// How output looks; the same for every command.
 #[derive(Debug, Clone, Default, Args)]

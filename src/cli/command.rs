@@ -11,6 +11,7 @@ pub mod config;
 pub mod du;
 pub mod env;
 pub mod gc;
+pub mod hold;
 pub mod init;
 pub mod lock;
 pub mod man;
@@ -43,6 +44,7 @@ pub enum Command {
     Update(update::UpdateArgs),
     Env(env::EnvArgs),
     Path(path::PathArgs),
+    Hold(hold::HoldArgs),
     Verify(verify::VerifyArgs),
     Gc(gc::GcArgs),
     Why(why::WhyArgs),
@@ -73,6 +75,7 @@ impl Command {
             Self::Update(args) => args.run(session),
             Self::Env(args) => args.run(session),
             Self::Path(args) => args.run(session),
+            Self::Hold(args) => args.run(session),
             Self::Verify(args) => args.run(session),
             Self::Gc(args) => args.run(session),
             Self::Why(args) => args.run(session),
@@ -98,6 +101,7 @@ impl Command {
             Self::Lock(_) | Self::Update(_) => "lock",
             Self::Env(args) => args.document_name(),
             Self::Path(_) => "path",
+            Self::Hold(_) => "hold",
             Self::Verify(_) => "verify",
             Self::Gc(args) => args.document_name(),
             Self::Why(_) => "why",

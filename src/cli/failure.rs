@@ -41,11 +41,15 @@ pub enum Kind {
     Configuration,
     /// What was asked for forbids what would be needed.
     Policy,
+    /// The command that was to be run cannot be.
+    CannotExecute,
+    /// The command that was to be run is not there.
+    NoCommand,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Unclassified,
         Self::Usage,
         Self::Integrity,
@@ -56,6 +60,8 @@ impl Kind {
         Self::Denied,
         Self::Configuration,
         Self::Policy,
+        Self::CannotExecute,
+        Self::NoCommand,
     ];
 
     /// The word in JSON documents.
@@ -72,6 +78,8 @@ impl Kind {
             Self::Denied => "denied",
             Self::Configuration => "configuration",
             Self::Policy => "policy",
+            Self::CannotExecute => "cannot-execute",
+            Self::NoCommand => "no-command",
         }
     }
 
@@ -89,6 +97,8 @@ impl Kind {
             Self::Denied => 77,
             Self::Configuration => 78,
             Self::Policy => 79,
+            Self::CannotExecute => 126,
+            Self::NoCommand => 127,
         }
     }
 

@@ -13,7 +13,7 @@ pub mod json_lines;
 pub mod plain;
 pub mod table;
 
-use super::failure::{Failure, render};
+use super::failure::{Failure, Kind, render};
 use super::json::Document;
 use super::json::error::ErrorDocument;
 use super::presentation::{Output, Paint, Presentation, ProgressStyle, Volume};
@@ -33,6 +33,8 @@ pub enum Outcome {
     No,
     /// It looked for damage and found some.
     Damaged,
+    /// It found none, but could not look at everything, and why.
+    Unknown(Kind),
 }
 
 impl Outcome {
@@ -43,6 +45,7 @@ impl Outcome {
             Self::Done => 0,
             Self::No => 1,
             Self::Damaged => 65,
+            Self::Unknown(kind) => kind.exit_code(),
         }
     }
 }

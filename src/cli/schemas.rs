@@ -26,6 +26,8 @@ pub struct Entry {
 enum Make {
     File(fn() -> Schema),
     Answer(&'static str, fn() -> Schema),
+    /// Of a command that answers nothing: another program takes its place.
+    Failure(&'static str),
 }
 
 impl Entry {
@@ -35,6 +37,9 @@ impl Entry {
         match self.make {
             Make::File(make) => make(),
             Make::Answer(name, make) => answer(name, make()),
+            Make::Failure(name) => {
+                marked(of::<json::error::ErrorDocument>(), &document_id(name)).into()
+            }
         }
     }
 }
@@ -59,6 +64,7 @@ pub fn entries() -> Vec<Entry> {
         file::<Realisation>("realisation"),
         file::<Generation>("generation"),
         file::<crate::store::FullCheck>("full-check"),
+        file::<crate::store::LastChecks>("last-checks"),
         file::<Root>("root"),
         file::<ConfigFile>("config"),
     ];
@@ -102,6 +108,10 @@ fn documents() -> Vec<Entry> {
         document::<store::StoreInfo>("pyro.store-info"),
         document::<store::StoreDelete>("pyro.store-delete"),
         document::<verify::Verify>("pyro.verify"),
+        Entry {
+            name: "pyro.hold",
+            make: Make::Failure("hold"),
+        },
         Entry {
             name: "pyro.error",
             make: Make::Answer("error", of::<error::ErrorDocument>),

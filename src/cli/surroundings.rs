@@ -5,6 +5,8 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// Whether a stream ends at a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
@@ -14,11 +16,15 @@ pub enum Stream {
     Other,
 }
 
+/// How many open files this process was allowed when it began.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenFiles(Rlimit);
+
 /// Allows as many open files as the system lets this process have: each path in use costs one, and many may be.
 ///
 /// Where that is refused the limit stays, and what needs more says so.
-pub fn raise_open_files() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+#[must_use]
+pub fn raise_open_files() -> OpenFiles {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(
         Resource::Nofile,
@@ -27,6 +33,14 @@ pub fn raise_open_files() {
             maximum: limit.maximum,
         },
     );
+    OpenFiles(limit)
+}
+
+impl OpenFiles {
+    /// Allows as many as before: programs that take our place may not bear more (`select` takes 1024).
+    pub fn restore(self) {
+        let _ = setrlimit(Resource::Nofile, self.0);
+    }
 }
 
 /// Everything around the process, read once at its start.
@@ -43,12 +57,13 @@ pub struct Surroundings {
     system_config: PathBuf,
     stdout: Stream,
     stderr: Stream,
+    open_files: Option<OpenFiles>,
 }
 
 impl Surroundings {
-    /// Those of this process.
+    /// Those of this process, which was allowed so many open files.
     #[must_use]
-    pub fn of_process() -> Self {
+    pub fn of_process(open_files: OpenFiles) -> Self {
         let stream = |terminal| {
             if terminal {
                 Stream::Terminal
@@ -62,6 +77,7 @@ impl Surroundings {
             system_config: PathBuf::from("/etc/pyro/config.toml"),
             stdout: stream(io::stdout().is_terminal()),
             stderr: stream(io::stderr().is_terminal()),
+            open_files: Some(open_files),
         }
     }
 
@@ -74,6 +90,7 @@ impl Surroundings {
             system_config: PathBuf::from("/nonexistent/config.toml"),
             stdout: Stream::Other,
             stderr: Stream::Other,
+            open_files: None,
         }
     }
 
@@ -105,6 +122,12 @@ impl Surroundings {
             .get(OsStr::new(name))
             .map(OsString::as_os_str)
             .filter(|value| !value.is_empty())
+    }
+
+    /// How many open files the process was allowed when it began; `None` for surroundings that are made up.
+    #[must_use]
+    pub fn open_files(&self) -> Option<OpenFiles> {
+        self.open_files
     }
 
     /// The current folder, or why there is none (it was deleted, say).
@@ -155,7 +178,7 @@ mod tests {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     #[test]
-    fn the_soft_limit_of_open_files_becomes_the_hard_one() {
+    fn the_soft_limit_of_open_files_becomes_the_hard_one_until_it_is_restored() {
         let before = getrlimit(Resource::Nofile);
         let lower = before.maximum.map(|maximum| maximum - 1);
         let lower = Rlimit {
@@ -163,7 +186,9 @@ mod tests {
             maximum: before.maximum,
         };
         setrlimit(Resource::Nofile, lower).unwrap();
-        super::raise_open_files();
+        let began = super::raise_open_files();
         assert_eq!(getrlimit(Resource::Nofile).current, before.maximum);
+        began.restore();
+        assert_eq!(getrlimit(Resource::Nofile), lower);
     }
 }

@@ -186,7 +186,7 @@ fn file<'f>(
         ));
     }
     let verifier = Verifier::new(source.as_str(), expected);
-    let meter = Meter::of_file(fetcher.observer, environment, &source, size);
+    let meter = Meter::of_file(fetcher, environment, &source, size);
     Ok(Fetched::of_file(source, file, verifier, meter))
 }
 

@@ -52,7 +52,7 @@ pub(super) fn download<'f>(
     let mut spool = Spool::lock(&fetcher.downloads, &name, patience)?;
     if let Some(seen) = spool.verified(expected)? {
         let used = spool.release()?;
-        let meter = Meter::of_file(fetcher.observer, environment, what, seen.size);
+        let meter = Meter::of_file(fetcher, environment, what, seen.size);
         return Ok(Fetched::of_spool(source, used, verifier, meter));
     }
     let answer = match ask() {
@@ -65,6 +65,6 @@ pub(super) fn download<'f>(
     spool.begin_anew()?;
     let total = expected.size.or_else(|| answer.announced());
     let stream = Stream::start(&fetcher.web, what, answer, spool, verifier)?;
-    let meter = Meter::new(fetcher.observer, environment, what, total);
+    let meter = Meter::new(fetcher, environment, what, total);
     Ok(Fetched::of_stream(source, stream, meter))
 }

@@ -1,7 +1,9 @@
 //! Says how far a transfer is: at most ten times a second, and at its end.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::Fetcher;
 use crate::progress::{Event, Observer};
 
 const PAUSE: Duration = Duration::from_millis(100);
@@ -11,6 +13,8 @@ const LOCAL_QUIET: u64 = 64 << 20;
 /// Counts the bytes that a reader got.
 pub(super) struct Meter<'a> {
     observer: &'a dyn Observer,
+    /// Of all transfers.
+    read: &'a AtomicU64,
     environment: String,
     what: String,
     done: u64,
@@ -22,13 +26,14 @@ pub(super) struct Meter<'a> {
 impl<'a> Meter<'a> {
     /// Of bytes from elsewhere.
     pub(super) fn new(
-        observer: &'a dyn Observer,
+        fetcher: &'a Fetcher<'_>,
         environment: &str,
         what: &str,
         total: Option<u64>,
     ) -> Self {
         Self {
-            observer,
+            observer: fetcher.observer,
+            read: &fetcher.read,
             environment: environment.to_owned(),
             what: what.to_owned(),
             done: 0,
@@ -40,20 +45,21 @@ impl<'a> Meter<'a> {
 
     /// Of a file on this machine: silent unless it is large.
     pub(super) fn of_file(
-        observer: &'a dyn Observer,
+        fetcher: &'a Fetcher<'_>,
         environment: &str,
         what: &str,
         size: u64,
     ) -> Self {
         Self {
             quiet: size < LOCAL_QUIET,
-            ..Self::new(observer, environment, what, Some(size))
+            ..Self::new(fetcher, environment, what, Some(size))
         }
     }
 
     /// More bytes went by.
     pub(super) fn advance(&mut self, bytes: u64) {
         self.done += bytes;
+        self.read.fetch_add(bytes, Ordering::Relaxed);
         if self.last.elapsed() >= PAUSE && self.total != Some(self.done) {
             self.last = Instant::now();
             self.tell();

@@ -133,7 +133,7 @@ impl<'f> Layout<'f> {
             ));
         }
         let verifier = Verifier::new(what.as_str(), Expected::exactly(digest, size));
-        let meter = Meter::of_file(self.fetcher.observer, environment, &what, size);
+        let meter = Meter::of_file(self.fetcher, environment, &what, size);
         Ok(Fetched::of_file(source, file, verifier, meter))
     }
 }

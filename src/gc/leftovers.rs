@@ -34,7 +34,7 @@ fn tidy(locked: Locked<'_>) -> Result<(), profile::Error> {
     Ok(())
 }
 
-/// Removes lock files that guard nothing, and records that were never finished.
+/// Removes lock files that guard nothing, records that were never finished, and those of paths that are gone.
 pub(super) fn of_store(
     store: &Store,
     now: jiff::Timestamp,
@@ -42,7 +42,8 @@ pub(super) fn of_store(
 ) -> Result<(), Error> {
     let refused = store.remove_stale_locks()?;
     let unfinished = store.remove_unfinished(now.as_second() - RECORD_TIME);
-    for (path, error) in refused.into_iter().chain(unfinished) {
+    let remembered = store.forget_gone_paths()?;
+    for (path, error) in refused.into_iter().chain(unfinished).chain(remembered) {
         collected.refuse(path, &error);
     }
     Ok(())

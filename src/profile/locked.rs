@@ -1,5 +1,6 @@
 //! Moving a profile, under its lock.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -66,6 +67,8 @@ pub struct Locked<'s> {
     pub(super) store: &'s Store,
     pub(super) name: ProfileName,
     pub(super) lock: LockFile,
+    /// What is live, once it was read; nobody else can change that while the lock is held.
+    live: OnceCell<Option<Box<Generation>>>,
 }
 
 impl<'s> Locked<'s> {
@@ -95,6 +98,7 @@ impl<'s> Locked<'s> {
                         store,
                         name: name.clone(),
                         lock,
+                        live: OnceCell::new(),
                     });
                 }
                 // Somebody deleted the profile between two steps.
@@ -129,6 +133,7 @@ impl<'s> Locked<'s> {
                 store,
                 name: name.clone(),
                 lock,
+                live: OnceCell::new(),
             })),
             Ok(None) => Ok(Tried::Busy),
             Err(crate::store::Error::Io { source, .. })
@@ -151,7 +156,11 @@ impl<'s> Locked<'s> {
     /// # Errors
     /// When the system refuses.
     pub fn current(&self) -> Result<Option<Generation>, Error> {
-        readable(current(self.store, &self.name))
+        if let Some(live) = self.live.get() {
+            return Ok(live.as_deref().cloned());
+        }
+        let live = readable(current(self.store, &self.name))?.map(Box::new);
+        Ok(self.live.get_or_init(|| live).as_deref().cloned())
     }
 
     /// Shows `change`, and moves `out_link` there if one is given; durable when it returns.
@@ -163,6 +172,8 @@ impl<'s> Locked<'s> {
         change: &Change,
         out_link: Option<&OutLink>,
     ) -> Result<Committed, Error> {
+        // Whoever made the profile's folder may not have come to the sync yet.
+        sync_folder(&self.store.layout().profiles())?;
         let live = self.current()?;
         let committed = match &live {
             Some(live) if self.shows(live, &change.environments)? => {
@@ -175,11 +186,11 @@ impl<'s> Locked<'s> {
                     changed: false,
                 }
             }
-            _ => self.make(change, current_number(self.store, &self.name)?)?,
+            _ => {
+                self.live = OnceCell::new();
+                self.make(change, current_number(self.store, &self.name)?)?
+            }
         };
-        // Whoever made the profile, or the store, may not have come to the sync of its name.
-        sync_folder(&self.store.layout().profiles())?;
-        sync_folder(self.store.layout().root())?;
         if let Some(link) = out_link {
             link.point(self.store, &self.name, &committed.folder)?;
         }
@@ -324,7 +335,8 @@ impl<'s> Locked<'s> {
                 doomed
             }
             Err(Errno::NOENT) => return Ok(false),
-            Err(Errno::NOSPC | Errno::DQUOT) => folder,
+            // No room for another name, or a lower layer of overlayfs.
+            Err(Errno::NOSPC | Errno::DQUOT | Errno::XDEV) => folder,
             Err(error) => return Err(Error::io("rename", folder, error)),
         };
         fs_err::remove_dir_all(&doomed).map_err(|error| Error::io("remove", doomed, error))?;

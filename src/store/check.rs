@@ -6,8 +6,11 @@
 //!
 //! A path of which only the times are off (a copied store) gets one full check and its times back.
 
+mod content;
 mod findings;
+mod forget;
 mod full;
+mod last_checks;
 mod opening;
 mod quick;
 mod remembered;
@@ -17,6 +20,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
+pub use last_checks::LastChecks;
 pub use remembered::FullCheck;
 
 use self::full::full;
@@ -164,7 +168,7 @@ impl Store {
         let remembered = doubtful && findings.is_empty() && self.was_checked(name, seen)?;
         let check_all = depth == Depth::Full || (doubtful && !remembered && findings.is_empty());
         if check_all {
-            full(&top, &manifest, name.hash(), &mut findings)?;
+            full(&top, &manifest, name.hash(), self.crew(), &mut findings)?;
         }
         if !findings.is_empty() {
             return Ok(Inspection::Damaged(findings.damage()));
@@ -207,7 +211,8 @@ impl Store {
     }
 }
 
-fn is_refusal(error: &std::io::Error) -> bool {
+/// Whether the system said that this account may not, or that nobody may.
+pub(super) fn is_refusal(error: &std::io::Error) -> bool {
     matches!(
         error.kind(),
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem

@@ -32,6 +32,7 @@ impl Store {
         match rustix::fs::rename(self.layout().leases(), &away) {
             // An earlier deletion was cut off after this step.
             Ok(()) | Err(Errno::NOENT) => {}
+            Err(Errno::XDEV | Errno::NOSPC | Errno::DQUOT) => self.remove_locks()?,
             Err(error) => return Err(Error::io("rename", self.layout().leases(), error)),
         }
         let away = self.locks_away()?;
@@ -58,6 +59,28 @@ impl Store {
             fs_err::remove_dir(root).doing("remove", root)?;
         }
         Ok(left)
+    }
+
+    /// Removes the folder of locks where it cannot be renamed, as in a lower layer of overlayfs.
+    ///
+    /// Each lock is unlinked while it is held, until none is left and the folder goes. Whoever comes meanwhile makes a
+    /// new lock file, and is found by it.
+    fn remove_locks(&self) -> Result<(), Error> {
+        let folder = self.layout().leases();
+        loop {
+            for entry in fs_err::read_dir(&folder).doing("list", &folder)? {
+                let path = entry.doing("list", &folder)?.path();
+                match LockFile::try_exclusive(&path, self.file_mode())? {
+                    Some(lock) => lock.unlink()?,
+                    None => return Err(Error::Busy { path, holder: None }),
+                }
+            }
+            match rustix::fs::rmdir(&folder) {
+                Ok(()) | Err(Errno::NOENT) => return Ok(()),
+                Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+                Err(error) => return Err(Error::io("remove", folder, error)),
+            }
+        }
     }
 
     /// The folders of locks that this deletion, or one that was cut off, renamed away.

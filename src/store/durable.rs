@@ -12,6 +12,12 @@ pub(super) fn sync_parent(path: &Path) -> Result<(), Error> {
     sync_folder(path.parent().unwrap_or(Path::new("/")))
 }
 
+/// Syncs a folder that was just made, with its mode, and the name of it.
+pub(super) fn sync_made(folder: &Path) -> Result<(), Error> {
+    sync_folder(folder)?;
+    sync_parent(folder)
+}
+
 /// Syncs a folder: the names in it.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;

@@ -95,10 +95,15 @@ impl Layout {
         self.root.join("leases").join(format!("staging-{id}"))
     }
 
+    /// The records of all accounts.
+    pub(super) fn all_realisations(&self) -> PathBuf {
+        self.root.join("realisations")
+    }
+
     /// The realisation records of one account.
     #[must_use]
     pub fn realisations(&self, uid: u32) -> PathBuf {
-        self.root.join("realisations").join(uid.to_string())
+        self.all_realisations().join(uid.to_string())
     }
 
     /// The record of one realisation.
@@ -110,6 +115,17 @@ impl Layout {
     /// The record of a full check that one account has made.
     pub(super) fn full_check(&self, uid: u32, hash: StoreHash) -> PathBuf {
         self.realisations(uid).join(format!("checked-{hash}.json"))
+    }
+
+    /// The path whose full check a record of that name remembers.
+    pub(super) fn hash_of_full_check(name: &str) -> Option<StoreHash> {
+        let hash = name.strip_prefix("checked-")?.strip_suffix(".json")?;
+        hash.parse().ok()
+    }
+
+    /// The record of when one account last read each path in full.
+    pub(super) fn last_checks(&self, uid: u32) -> PathBuf {
+        self.realisations(uid).join("last-checks.json")
     }
 
     /// The folder of all profiles.

@@ -1,8 +1,10 @@
 //! Leases: while somebody holds one, nobody takes the path away.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 
 use super::Store;
+use super::check::is_refusal;
 use super::error::Error;
 use super::lock_file::LockFile;
 use crate::model::digest::StoreHash;
@@ -17,8 +19,8 @@ const MINUTE: u64 = 60;
 #[must_use = "the path may be collected as soon as this is dropped"]
 pub struct Lease {
     hash: StoreHash,
-    /// None on a read-only store that has no lease file: nobody can delete there.
-    lock: Option<LockFile>,
+    /// Or why there is none: nobody has made the lease file yet, and it cannot or may not be made here.
+    lock: Result<LockFile, ErrorKind>,
 }
 
 impl Lease {
@@ -28,10 +30,23 @@ impl Lease {
         self.hash
     }
 
-    /// Whether a lock is behind it; not so on a read-only store.
+    /// Whether a lock is behind it; not so where this account may not write and nobody has made a lease file yet.
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        self.lock.is_some()
+        self.lock.is_ok()
+    }
+
+    /// Lets the lease go on in the program that this process becomes, and in all that it starts: it is held until the
+    /// last of them has closed the descriptor.
+    ///
+    /// # Errors
+    /// When there is no lock to hand on because this account may not make one; not so on a read-only file system.
+    pub fn keep_across_exec(&self, store: &Store) -> Result<(), Error> {
+        match &self.lock {
+            Ok(lock) => lock.keep_across_exec(),
+            Err(ErrorKind::ReadOnlyFilesystem) => Ok(()),
+            Err(refused) => Err(Error::io("lock", store.layout().lease(self.hash), *refused)),
+        }
     }
 }
 
@@ -41,19 +56,24 @@ impl Store {
     /// # Errors
     /// When a collector holds it for longer than the wait allows, or the system refuses.
     pub fn lease(&self, hash: StoreHash, observer: &dyn Observer) -> Result<Lease, Error> {
-        let path = self.layout().lease(hash);
-        let lock = match LockFile::shared(&path, self.file_mode(), self.patience(), observer) {
-            Ok(lock) => Some(lock),
-            Err(Error::Io { source, .. })
-                if source.kind() == std::io::ErrorKind::ReadOnlyFilesystem =>
-            {
-                None
-            }
-            Err(error) => return Err(error),
-        };
-        if let Some(lock) = &lock {
+        let lease = self.lease_to_check(hash, observer)?;
+        if let Ok(lock) = &lease.lock {
             self.note_use(lock);
         }
+        Ok(lease)
+    }
+
+    /// As [`Store::lease`], but no use: who checks everything must not make all look used.
+    ///
+    /// # Errors
+    /// As for [`Store::lease`].
+    pub fn lease_to_check(&self, hash: StoreHash, observer: &dyn Observer) -> Result<Lease, Error> {
+        let path = self.layout().lease(hash);
+        let lock = match LockFile::shared(&path, self.file_mode(), self.patience(), observer) {
+            Ok(lock) => Ok(lock),
+            Err(Error::Io { source, .. }) if is_refusal(&source) => Err(source.kind()),
+            Err(error) => return Err(error),
+        };
         Ok(Lease { hash, lock })
     }
 

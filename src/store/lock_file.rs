@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
-use rustix::io::Errno;
+use rustix::io::{Errno, FdFlags};
 
 use super::error::{Doing, Error};
 use super::holders::Holders;
@@ -133,6 +133,14 @@ impl LockFile {
     #[must_use]
     pub fn touched(&self) -> i64 {
         self.touched
+    }
+
+    /// Leaves the descriptor open across `execve`, and with it the lock.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(super) fn keep_across_exec(&self) -> Result<(), Error> {
+        rustix::io::fcntl_setfd(&self.fd, FdFlags::empty()).doing("hand on", &self.path)
     }
 
     /// Unlinks the file and lets go; only for exclusive locks, and only after what it guards is gone.

@@ -5,9 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
+use super::crew::Crew;
 use super::durable;
 use super::error::{Doing, Error};
 use super::layout::{Layout, OWN_NAMES};
@@ -34,6 +35,8 @@ pub struct Store {
     folder_mode: u32,
     file_mode: u32,
     patience: Patience,
+    /// Hired when something is read first.
+    crew: OnceLock<Crew>,
     /// When the first lease was taken, in seconds since the epoch by the clock of the file system.
     first_use: OnceLock<i64>,
 }
@@ -46,7 +49,10 @@ impl Store {
     /// cannot be read or made.
     pub fn open(root: &Path, patience: Patience) -> Result<Self, Error> {
         let layout = Layout::new(root.to_owned());
-        if !has_marker(&layout)? {
+        if has_marker(&layout)? {
+            // Whoever made it may not have come to the sync yet, and without its marker a store is refused.
+            durable::sync_folder(layout.root())?;
+        } else {
             create(&layout)?;
         }
         Self::open_existing(layout, patience)
@@ -85,6 +91,7 @@ impl Store {
             folder_mode,
             file_mode,
             patience,
+            crew: OnceLock::new(),
             first_use: OnceLock::new(),
         })
     }
@@ -107,6 +114,11 @@ impl Store {
         &self.patience
     }
 
+    /// The hands that read at once.
+    pub fn crew(&self) -> &Crew {
+        self.crew.get_or_init(Crew::of_processors)
+    }
+
     /// Who is told about waits.
     #[must_use]
     pub fn wait<'a>(&'a self, observer: &'a dyn Observer) -> (&'a Patience, &'a dyn Observer) {
@@ -125,6 +137,18 @@ impl Store {
     #[must_use]
     pub fn file_mode(&self) -> u32 {
         self.file_mode
+    }
+
+    /// An error unless this account may add, rename and remove paths.
+    ///
+    /// # Errors
+    /// When it may not, or the store is on a read-only file system.
+    pub fn require_writable(&self) -> Result<(), Error> {
+        for folder in [self.layout.store(), &self.layout.leases()] {
+            rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
+                .doing("write to", folder)?;
+        }
+        Ok(())
     }
 
     /// Makes a folder under the root, and those above it, with the store's own mode whatever the umask says.
@@ -160,11 +184,20 @@ fn make_folders(path: &Path, top: &Path, mode: u32) -> Result<(), Error> {
     match rustix::fs::mkdir(path, Mode::from_raw_mode(mode)) {
         Ok(()) => {
             rustix::fs::chmod(path, Mode::from_raw_mode(mode)).doing("set the mode of", path)?;
-            durable::sync_parent(path)
+            // Unfinished work is synced by its maker, once it is whole.
+            if is_dot_name(path) {
+                return Ok(());
+            }
+            durable::sync_made(path)
         }
         Err(rustix::io::Errno::EXIST) => Ok(()),
         Err(error) => Err(Error::io("make", path, error)),
     }
+}
+
+fn is_dot_name(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// Makes the folders above the root that are missing, as the umask says, each with its name synced: all below is
@@ -264,7 +297,7 @@ fn make_root(root: &Path) -> Result<(), Error> {
             let group = fs_err::metadata(root).doing("look at", root)?.mode() & 0o2000;
             rustix::fs::chmod(root, Mode::from_raw_mode(group | 0o755))
                 .doing("set the mode of", root)?;
-            durable::sync_parent(root)
+            durable::sync_made(root)
         }
         Err(rustix::io::Errno::EXIST) => sync_name(root),
         Err(error) => Err(Error::io("make", root, error)),

@@ -85,8 +85,8 @@ impl<'s> Staging<'s> {
             }
         };
         let path = store.layout().staging(&id);
-        rustix::fs::mkdir(&path, Mode::RWXU).doing("make", &path)?;
-        let opened = Self::open(store, &path, layout);
+        let made = rustix::fs::mkdir(&path, Mode::RWXU).doing("make", &path);
+        let opened = made.and_then(|()| Self::open(store, &path, layout));
         let (top, folders) = match opened {
             Ok(opened) => opened,
             Err(error) => {

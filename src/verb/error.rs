@@ -143,6 +143,15 @@ pub enum Error {
         /// The roles that it has.
         known: Vec<String>,
     },
+    /// A repair was asked for where nothing may be written.
+    #[error("the store may not be written, so nothing in it can be repaired: {}", path.display())]
+    ReadOnlyStore {
+        /// Its folder.
+        path: PathBuf,
+        /// What was refused.
+        #[source]
+        source: crate::store::Error,
+    },
     /// Not a store path, not an environment.
     #[error("neither an environment nor a path of this store: {what}")]
     UnknownPath {

@@ -47,8 +47,10 @@ impl<'p> Wanted<'p> {
     ) -> Self {
         let lock = project.lock();
         let block = lock.and_then(|lock| lock.get(&environment.name, platform));
-        let locked =
-            block.is_some_and(|block| block.declaration() == environment.declaration_hash());
+        // Under `--locked` every block was compared before, and a stale one ended the run.
+        let locked = block.is_some_and(|block| {
+            policy == Policy::Locked || block.declaration() == environment.declaration_hash()
+        });
         let trusted = locked || policy == Policy::Frozen;
         let known: Vec<Option<Pin>> = environment
             .sources

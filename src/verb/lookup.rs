@@ -36,6 +36,11 @@ impl Scope {
         Ok(Self { projects })
     }
 
+    /// The declarations, in the order in which a name is looked for.
+    pub(super) fn projects(&self) -> &[Project] {
+        &self.projects
+    }
+
     /// Finds `name`.
     ///
     /// # Errors

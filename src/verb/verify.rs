@@ -1,16 +1,21 @@
-//! Verifying paths of the store, and replacing damaged ones.
+//! Verifying paths of the store, several at a time, and replacing damaged ones.
+//!
+//! 1. The paths are put in order: as they were named, or for a scrub with a budget what was read longest ago first.
+//! 2. Each is checked under its own lease. What is wrong with one path, or with looking at it, ends no scan.
+//! 3. What was read in full is remembered, see [`super::scrub`].
+//! 4. Damaged paths are brought again, one after the other, see [`super::heal`].
 
-use super::bring::bring;
-use super::context::{Context, Policy};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use super::context::Context;
 use super::error::Error;
-use super::look::{Wanted, pin_input};
+use super::heal::{Healed, Healer, Healing};
 use super::lookup::Scope;
-use crate::model::pin::Pin;
+use super::scrub::{self, Diary};
 use crate::model::platform::Platform;
-use crate::model::source::Source;
 use crate::model::store_path::StorePathName;
-use crate::progress::{Event, Phase};
-use crate::store::{Depth, Fault, How, Verdict};
+use crate::store::{Fault, Verdict};
 
 /// Whether damaged paths are replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,26 +26,59 @@ pub enum Repair {
     Yes,
 }
 
-/// The state of a path.
+/// Which paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// Every path of the store; one that is collected meanwhile is no loss.
+    Everything,
+    /// These, which should be there.
+    Named(Vec<StorePathName>),
+}
+
+/// What is to be verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// Which paths.
+    pub asked: Asked,
+    /// Whether damaged ones are replaced.
+    pub repair: Repair,
+    /// After this long no further path is begun; at least one is checked.
+    pub budget: Option<Duration>,
+}
+
+/// The state of a path.
+#[derive(Debug)]
 pub enum Checked {
     /// As its manifest says.
     Valid,
     /// Not so.
     Damaged(Vec<Fault>),
-    /// It was damaged and has been replaced, from this source.
-    Repaired(Vec<Fault>, String),
+    /// It was damaged and has been replaced by this.
+    Repaired(Vec<Fault>, Healed),
     /// It should be there and is not.
     Missing,
+    /// Nobody knows: it could not be looked at.
+    Unchecked(Error),
 }
 
 /// A path that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Verified {
     /// The path.
     pub name: StorePathName,
     /// Its state now.
     pub state: Checked,
+    /// Why each source that should give a good one could not; none where no repair was tried.
+    pub failures: Vec<String>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Verification {
+    /// Every path that was looked at, by name.
+    pub paths: Vec<Verified>,
+    /// How many the budget left for the next time.
+    pub left: usize,
 }
 
 impl Verified {
@@ -51,124 +89,120 @@ impl Verified {
     }
 }
 
-/// Checks `names`, and replaces damaged ones from the sources of `scope` where asked to.
+/// Checks paths, and replaces damaged ones from the sources of `scope`, and of the declarations that generations
+/// with such a path were made from, where asked to.
 ///
 /// # Errors
-/// When the system fails to answer; damage is no error.
+/// When the store cannot be listed, or a repair is asked for where nothing may be written; damage is no error.
 pub fn verify(
     cx: &Context<'_>,
     scope: &Scope,
     platform: &Platform,
-    names: &[StorePathName],
-    repair: Repair,
-) -> Result<Vec<Verified>, Error> {
-    names
-        .iter()
-        .map(|name| {
-            let state = check(cx, name)?;
-            let state = match (state, repair) {
-                (Checked::Damaged(faults), Repair::Yes) => heal(cx, scope, platform, name, faults)?,
-                (state, _) => state,
-            };
-            Ok(Verified {
-                name: name.clone(),
+    inspection: &Inspection,
+) -> Result<Verification, Error> {
+    if inspection.repair == Repair::Yes {
+        let refused = |source| Error::ReadOnlyStore {
+            path: cx.store.layout().root().to_owned(),
+            source,
+        };
+        cx.store.require_writable().map_err(refused)?;
+    }
+    let mut names = match &inspection.asked {
+        Asked::Everything => cx.store.list()?.paths,
+        Asked::Named(names) => names.clone(),
+    };
+    names.sort();
+    names.dedup();
+    if inspection.budget.is_some() {
+        // A memory that cannot be read costs the order, no more.
+        let known = cx.store.last_checks().unwrap_or_default();
+        names = scrub::order(names, &known, cx.now);
+    }
+    let diary = Diary::new(cx);
+    let mut verification = check_all(cx, names, inspection, &diary);
+    if inspection.repair == Repair::Yes && !verification.paths.iter().all(Verified::is_good) {
+        let healer = Healer::new(cx, scope, platform);
+        for path in &mut verification.paths {
+            heal(&healer, path);
+            diary.note(&path.name, &path.state);
+        }
+    }
+    if let Err(error) = diary.end() {
+        cx.note(&format!(
+            "what was checked is not remembered, so a scrub begins anew: {error}"
+        ));
+    }
+    verification.paths.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(verification)
+}
+
+/// Checks paths in about this order, on every processor, until the budget is spent.
+fn check_all(
+    cx: &Context<'_>,
+    names: Vec<StorePathName>,
+    inspection: &Inspection,
+    diary: &Diary<'_>,
+) -> Verification {
+    let start = Instant::now();
+    let states: Vec<OnceLock<Checked>> = names.iter().map(|_| OnceLock::new()).collect();
+    let numbers: Vec<usize> = (0..names.len()).collect();
+    let crew = cx.store.crew();
+    crew.share(
+        &numbers,
+        || (),
+        |(), &n| {
+            let is_spent = inspection
+                .budget
+                .is_some_and(|budget| start.elapsed() >= budget);
+            if n > 0 && is_spent {
+                return;
+            }
+            let state = check(cx, &names[n]).unwrap_or_else(Checked::Unchecked);
+            diary.note(&names[n], &state);
+            let _ = states[n].set(state);
+        },
+    );
+    let mut verification = Verification::default();
+    for (name, state) in names.into_iter().zip(states) {
+        match (state.into_inner(), &inspection.asked) {
+            (None, _) => verification.left += 1,
+            // Collected since the store was listed.
+            (Some(Checked::Missing), Asked::Everything) => {}
+            (Some(state), _) => verification.paths.push(Verified {
+                name,
                 state,
-            })
-        })
-        .collect()
+                failures: Vec::new(),
+            }),
+        }
+    }
+    verification
 }
 
 fn check(cx: &Context<'_>, name: &StorePathName) -> Result<Checked, Error> {
-    let lease = cx.store.lease(name.hash(), cx.observer)?;
-    Ok(match cx.store.check(name, &lease, cx.depth, cx.observer)? {
+    let lease = cx.store.lease_to_check(name.hash(), cx.observer)?;
+    let look = || cx.store.check(name, &lease, cx.depth, cx.observer);
+    let verdict = match look()? {
+        // Nothing kept it while it was read: it may have been collected.
+        Verdict::Damaged(_) if !lease.is_locked() => look()?,
+        verdict => verdict,
+    };
+    Ok(match verdict {
         Verdict::Valid(_) => Checked::Valid,
         Verdict::Missing => Checked::Missing,
         Verdict::Damaged(damage) => Checked::Damaged(damage.faults),
     })
 }
 
-fn heal(
-    cx: &Context<'_>,
-    scope: &Scope,
-    platform: &Platform,
-    name: &StorePathName,
-    faults: Vec<Fault>,
-) -> Result<Checked, Error> {
-    // A quick look must not take for valid what the full check found damaged.
-    let cx = &Context {
-        depth: Depth::Full,
-        bundle: cx.bundle.clone(),
-        host: cx.host.clone(),
-        records: std::sync::OnceLock::new(),
-        ..*cx
+/// Puts a good tree in the place of a damaged path, or of one that is gone.
+fn heal(healer: &Healer<'_>, path: &mut Verified) {
+    let faults = match &path.state {
+        Checked::Damaged(faults) => faults.clone(),
+        Checked::Missing => Vec::new(),
+        Checked::Valid | Checked::Repaired(..) | Checked::Unchecked(_) => return,
     };
-    for found in scope.all() {
-        let wanted = Wanted::new(found.project, found.environment, platform, Policy::Frozen);
-        for (index, source) in found.environment.sources.iter().enumerate() {
-            if !gives(cx, &wanted, index, source, name)? {
-                continue;
-            }
-            let alone = crate::model::environment::Environment {
-                sources: vec![source.clone()],
-                ..found.environment.clone()
-            };
-            let pins = vec![wanted.pins[index].clone().or(Some(Pin::Local {
-                output: name.hash(),
-            }))];
-            let pins = match source {
-                Source::Local(_) => vec![None],
-                _ => pins,
-            };
-            let one = Wanted {
-                environment: &alone,
-                known: pins.clone(),
-                pins,
-                policy: Policy::Update,
-                ..wanted.clone()
-            };
-            match bring(cx, &one) {
-                Ok(outcome) if outcome.published.name() == name => {
-                    cx.phase(found.environment.name.as_str(), Phase::Ready);
-                    return Ok(match outcome.published.how() {
-                        How::Repaired { .. } | How::Built => {
-                            Checked::Repaired(faults, outcome.source)
-                        }
-                        How::Existing => Checked::Valid,
-                    });
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    let text = format!("cannot repair {name} from {source}: {error}");
-                    cx.observer.event(Event::Note { text: &text });
-                }
-            }
-        }
+    match healer.heal(&path.name) {
+        Healing::Done(by) => path.state = Checked::Repaired(faults, by),
+        Healing::NotNeeded => path.state = Checked::Valid,
+        Healing::Failed(failures) => path.failures = failures,
     }
-    Ok(Checked::Damaged(faults))
-}
-
-/// Whether a source is known to give just this path.
-fn gives(
-    cx: &Context<'_>,
-    wanted: &Wanted<'_>,
-    index: usize,
-    source: &Source,
-    name: &StorePathName,
-) -> Result<bool, Error> {
-    if name.label() != wanted.path_of(name.hash()).label() {
-        return Ok(false);
-    }
-    let Some(pin) = &wanted.pins[index] else {
-        return Ok(matches!(source, Source::Local(_)));
-    };
-    if let Some(output) = pin.output() {
-        return Ok(output == name.hash());
-    }
-    let Some(input) = pin_input(pin) else {
-        return Ok(false);
-    };
-    Ok(cx
-        .store
-        .realisation(&wanted.input(source, input))?
-        .is_some_and(|record| record.path == *name))
 }

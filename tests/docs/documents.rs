@@ -25,12 +25,18 @@ fn the_text_on_the_store_shows_what_happens() {
     assert!(console::run(&root().join("docs/store.md")) > 0);
 }
 
+#[test]
+fn the_text_on_handing_paths_on_shows_what_happens() {
+    assert!(console::run(&root().join("docs/hold.md")) > 0);
+}
+
 /// A document with console blocks that no test runs would promise what nobody checks.
 #[test]
 fn every_document_with_console_blocks_is_run() {
     let run = [
         "README.md",
         "docs/concepts.md",
+        "docs/hold.md",
         "docs/lock.md",
         "docs/store.md",
     ];

@@ -5,15 +5,17 @@
 #   run.sh test               packages, all of check, integration tests, the independent checker, the demo
 #   run.sh lint | unit | doc  one piece of check
 #
-# However it ends, it closes with the time of each part beside its share, the test runner's own closing lines, and as
-# the last line `N passed, N failed`, summed from those lines; or, where something else than a test failed, what that
-# was. The exit code is that of the step that failed.
+# However it ends, it closes with the time of each part beside its share, the test runner's own closing lines, what
+# could not run on this machine (`not run: needs …`, an error where CI=true), and as the last line `N passed, N failed`,
+# summed from the runner's lines; or, where something else than a test failed, what that was. The exit code is that of
+# the step that failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export PATH="$PATH:/usr/sbin:/sbin" # mke2fs lives there and is not on an ordinary user's path
 
 target=${CARGO_TARGET_DIR:-target}
-logs=$target/gate # one log for each run of a test runner; the sums are made from these
+logs=$target/gate                      # one log for each run of a test runner; the sums are made from these
+not_run=$(realpath -m "$logs")/not-run # what tests could not try on this machine, a line each
 
 # The parts, and how many minutes of the gate are each one's share.
 parts=('packages' 'build and lints' 'unit and doc tests' 'registry and archives' 'survival' 'run' 'the rest')
@@ -49,7 +51,7 @@ logged() {
   local log=$logs/$1.log
   shift
   ran+=("$log")
-  "$@" 2>&1 | tee "$log"
+  PYRO_NOT_RUN=$not_run "$@" 2>&1 | tee "$log"
 }
 
 # --- the steps ------------------------------------------------------------------------------------------------------
@@ -179,6 +181,10 @@ finish() {
     printf '\n%s:\n' "$(basename "$log" .log)"
     closing_lines "$log"
   done
+  if [ -f "$not_run" ]; then
+    printf '\n'
+    sort -u "$not_run"
+  fi
   printf '\n'
   if [ "${#ran[@]}" -gt 0 ]; then
     read -r passed failed < <(sums "${ran[@]}")
@@ -209,7 +215,7 @@ case $what in
 esac
 
 mkdir -p "$logs"
-rm -f "$logs"/*.log
+rm -f "$logs"/*.log "$not_run"
 trap finish EXIT
 
 if [ "$what" != test ]; then

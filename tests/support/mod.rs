@@ -5,6 +5,8 @@ pub mod http;
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 pub mod images;
 #[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod memory;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
 pub mod needs;
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 pub mod oracle;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -85,7 +86,8 @@ impl RealizeArgs {
             ..Flags::default()
         })?;
         let file = declaration(&settings, session.surroundings())?;
-        let mut project = Project::load(&file)?;
+        // The program ends with it: the system takes its many small pieces back at once.
+        let mut project = ManuallyDrop::new(Project::load(&file)?);
         let request = self.request(session, &settings, words)?;
         let bench = Workbench::open(session, &settings, "realize")?;
         let realized = bench.run(depth(&settings), |cx| realize(cx, &mut project, &request))?;

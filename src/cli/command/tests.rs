@@ -20,6 +20,7 @@ enum Words {
     Update(update::UpdateArgs),
     Env(env::EnvArgs),
     Path(path::PathArgs),
+    Hold(hold::HoldArgs),
     Verify(verify::VerifyArgs),
     Profile(profile::ProfileArgs),
     Store(store::StoreArgs),
@@ -68,6 +69,9 @@ fn flags_that_exclude_each_other_are_refused() {
         assert_eq!(parse(line).unwrap_err(), ArgumentConflict, "{line}");
     }
     assert_eq!(parse("pyro add a").unwrap_err(), MissingRequiredArgument);
+    for line in ["pyro hold a", "pyro hold -- a", "pyro hold a --"] {
+        assert_eq!(parse(line).unwrap_err(), MissingRequiredArgument, "{line}");
+    }
     assert_eq!(
         parse("pyro profile diff 1").unwrap_err(),
         MissingRequiredArgument

@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use clap::Args;
 
 use crate::cli::args::{FileFlag, OfflineFlag, PlatformFlag, ProfileFlag};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, Kind};
 use crate::cli::json::verify as json;
-use crate::cli::quantity::Took;
+use crate::cli::quantity::{Bytes, Timespan, Took};
 use crate::cli::report::Outcome;
 use crate::cli::report::events::escaped;
 use crate::cli::session::Session;
@@ -18,13 +19,19 @@ use crate::cli::workbench::{Workbench, bundle};
 use crate::model::name::EnvName;
 use crate::model::store_path::StorePathName;
 use crate::store::{Depth, Fault};
-use crate::verb::{Checked, Error, Repair, Scope, Verified, shows, verify};
+use crate::verb::{
+    Asked, Checked, Error, Inspection, Repair, Scope, Verification, Verified, shows, verify,
+};
 
 /// Check store paths against their manifests
 ///
-/// Without a name every path of the store is checked. Exit code 65 says that a path is damaged.
+/// Without a name every path of the store is checked. What is wrong with one path does not keep the others from being
+/// checked; each is listed, and exit code 65 says that one is damaged, also after --repair where it could not be healed.
 ///
-/// Example: `pyro verify --full --repair`
+/// --repair brings a damaged path again from any source that is pinned to give it: of the declaration found, then of
+/// those that the generations with that path were made from.
+///
+/// Example: `pyro verify --budget 30s --repair`
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     /// Environments or store paths [default: everything in the store]
@@ -33,6 +40,12 @@ pub struct VerifyArgs {
     /// How thoroughly.
     #[command(flatten)]
     pub thoroughness: Thoroughness,
+    /// Begin no further path after this long, such as 30s or 10m, and go on there the next time
+    ///
+    /// What was read longest ago comes first; what is read in full is remembered, for each account. At least one path
+    /// is read each time, to its end.
+    #[arg(long, value_name = "DURATION", conflicts_with = "quick")]
+    pub budget: Option<Timespan>,
     /// Replace damaged paths by good ones
     #[arg(long)]
     pub repair: bool,
@@ -88,29 +101,52 @@ impl VerifyArgs {
         let file = find_declaration(&settings, session.surroundings())?;
         let scope = Scope::new(file.as_deref(), &bundle(&settings))?;
         let depth = self.thoroughness.depth();
-        let repair = if self.repair { Repair::Yes } else { Repair::No };
-        let mut verified = Vec::new();
+        let mut verification = Verification::default();
         if let Some(bench) = Workbench::open_if_there(session, &settings, "verify")? {
-            let names = self.names(&bench, &settings, &scope)?;
+            let inspection = Inspection {
+                asked: self.asked(&bench, &settings, &scope)?,
+                repair: if self.repair { Repair::Yes } else { Repair::No },
+                budget: self.budget.map(Timespan::duration),
+            };
             let platform = &settings.platform.value;
-            verified = bench.run(depth, |cx| verify(cx, &scope, platform, &names, repair))?;
+            verification = bench.run(depth, |cx| verify(cx, &scope, platform, &inspection))?;
         } else if let Some(word) = self.words.first() {
             return Err(Error::UnknownPath {
                 what: word.to_string_lossy().into_owned(),
             }
             .into());
         }
-        let document = document(&settings, depth, &verified, session);
+        let Verification { paths, left } = verification;
+        let (paths, kinds): (Vec<_>, Vec<_>) = paths
+            .into_iter()
+            .map(|one| described(one, &settings.store.value))
+            .unzip();
+        let document = document(depth, paths, left, session);
         session
             .report()
             .answer(&document, |document| text(document, session))?;
-        if verified.iter().all(Verified::is_good) {
-            return Ok(Outcome::Done);
+        if document.damaged > 0 {
+            session.report().note(if self.repair {
+                "add a source that gives what could not be repaired, or let go of it"
+            } else {
+                "`pyro realize` or `pyro verify --repair` replaces what is damaged"
+            });
+            return Ok(Outcome::Damaged);
         }
-        session
-            .report()
-            .note("`pyro realize` or `pyro verify --repair` replaces what is damaged");
-        Ok(Outcome::Damaged)
+        let unknown = kinds.into_iter().flatten().next();
+        Ok(unknown.map_or(Outcome::Done, Outcome::Unknown))
+    }
+
+    fn asked(
+        &self,
+        bench: &Workbench<'_>,
+        settings: &Settings,
+        scope: &Scope,
+    ) -> Result<Asked, Failure> {
+        if self.words.is_empty() {
+            return Ok(Asked::Everything);
+        }
+        self.names(bench, settings, scope).map(Asked::Named)
     }
 
     fn names(
@@ -119,9 +155,6 @@ impl VerifyArgs {
         settings: &Settings,
         scope: &Scope,
     ) -> Result<Vec<StorePathName>, Failure> {
-        if self.words.is_empty() {
-            return Ok(bench.store().list()?.paths);
-        }
         let mut names = Vec::new();
         for word in &self.words {
             let path = std::path::Path::new(word);
@@ -149,37 +182,67 @@ impl VerifyArgs {
     }
 }
 
+/// One path as it is printed, and what kept it from being looked at.
+fn described(one: Verified, store: &Path) -> (json::VerifiedPath, Option<Kind>) {
+    let mut path = json::VerifiedPath {
+        path: store
+            .join("store")
+            .join(one.name.as_str())
+            .display()
+            .to_string(),
+        status: json::PathStatus::Valid,
+        findings: Vec::new(),
+        source: None,
+        fetched_bytes: None,
+        reasons: one.failures,
+    };
+    let mut unknown = None;
+    match one.state {
+        Checked::Valid => {}
+        Checked::Missing => path.status = json::PathStatus::Missing,
+        Checked::Damaged(faults) => {
+            path.status = json::PathStatus::Damaged;
+            path.findings = faults.iter().map(finding).collect();
+        }
+        Checked::Repaired(faults, healed) => {
+            path.status = json::PathStatus::Repaired;
+            path.findings = faults.iter().map(finding).collect();
+            path.source = Some(healed.source);
+            path.fetched_bytes = Some(healed.bytes);
+        }
+        Checked::Unchecked(error) => {
+            let failure = Failure::from(error);
+            path.status = json::PathStatus::Unchecked;
+            let all = std::iter::once(failure.message).chain(failure.causes);
+            path.reasons.push(all.collect::<Vec<_>>().join(": "));
+            unknown = Some(failure.kind);
+        }
+    }
+    (path, unknown)
+}
+
 fn document(
-    settings: &Settings,
     depth: Depth,
-    verified: &[Verified],
+    paths: Vec<json::VerifiedPath>,
+    left: usize,
     session: &Session,
 ) -> json::Verify {
-    let store = settings.store.value.join("store");
-    let good = verified.iter().filter(|one| one.is_good()).count();
-    let paths = verified.iter().map(|one| {
-        let (status, faults) = match &one.state {
-            Checked::Valid => (json::PathStatus::Valid, &[][..]),
-            Checked::Missing => (json::PathStatus::Missing, &[][..]),
-            Checked::Damaged(faults) => (json::PathStatus::Damaged, faults.as_slice()),
-            Checked::Repaired(faults, _) => (json::PathStatus::Repaired, faults.as_slice()),
-        };
-        let path = store.join(one.name.as_str()).display().to_string();
-        json::VerifiedPath {
-            path,
-            status,
-            findings: faults.iter().map(finding).collect(),
-        }
-    });
+    use json::PathStatus::{Damaged, Missing, Repaired, Unchecked, Valid};
+    let count = |these: &[json::PathStatus]| {
+        let with = |path: &&json::VerifiedPath| these.contains(&path.status);
+        paths.iter().filter(with).count()
+    };
     json::Verify {
         check: match depth {
             Depth::Quick => json::CheckMode::Quick,
             Depth::Full => json::CheckMode::Full,
         },
-        valid: good,
-        damaged: verified.len() - good,
-        paths: paths.collect(),
+        valid: count(&[Valid, Repaired]),
+        damaged: count(&[Damaged, Missing]),
+        unchecked: count(&[Unchecked]),
+        left,
         duration_ms: u64::try_from(session.elapsed().as_millis()).unwrap_or(u64::MAX),
+        paths,
     }
 }
 
@@ -199,6 +262,7 @@ fn text(document: &json::Verify, session: &Session) -> String {
             json::PathStatus::Damaged => "damaged",
             json::PathStatus::Repaired => "repaired",
             json::PathStatus::Missing => "missing",
+            json::PathStatus::Unchecked => "not checked",
         };
         let _infallible = writeln!(text, "{status}: {}", escaped(&path.path));
         for finding in &path.findings {
@@ -209,12 +273,24 @@ fn text(document: &json::Verify, session: &Session) -> String {
                 .unwrap_or_default();
             let _infallible = writeln!(text, "  {entry}{}", finding.what);
         }
+        for reason in &path.reasons {
+            let _infallible = writeln!(text, "  {}", escaped(reason));
+        }
+        if let (Some(source), Some(bytes)) = (&path.source, path.fetched_bytes) {
+            let bytes = Bytes(bytes);
+            let _infallible = writeln!(text, "  fetched {bytes} from {}", escaped(source));
+        }
+    }
+    let mut counts = format!("{} valid, {} damaged", document.valid, document.damaged);
+    for (count, what) in [
+        (document.unchecked, "not checked"),
+        (document.left, "left for the next time"),
+    ] {
+        if count > 0 {
+            counts += &format!(", {count} {what}");
+        }
     }
     let took = Took(session.elapsed());
-    let _infallible = writeln!(
-        text,
-        "{} valid, {} damaged, checked in {took}",
-        document.valid, document.damaged
-    );
+    let _infallible = writeln!(text, "{counts}, checked in {took}");
     text
 }

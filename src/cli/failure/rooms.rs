@@ -43,6 +43,7 @@ fn kind(error: &Error) -> Kind {
         | Error::UnknownArtifact { .. }
         | Error::ReservedProfile => Kind::Configuration,
         Error::UnknownPath { .. } | Error::Root(_) => Kind::Usage,
+        Error::ReadOnlyStore { .. } => Kind::Denied,
         Error::Platform { .. } | Error::NotInstalled { .. } => Kind::Unavailable,
         // Without a lock every block is missing, which is what stale means.
         Error::NoLock { .. }
@@ -97,6 +98,10 @@ fn hint(error: &Error) -> Option<String> {
             }
             Why::Policy => "run without --offline, or lock the sources first".to_owned(),
         },
+        Error::ReadOnlyStore { .. } => {
+            "leave out --repair to check only, or repair it where and as whom it may be written"
+                .to_owned()
+        }
         Error::Root(_) => {
             "`pyro gc roots list` shows what there is; `pyro gc roots add --help`, what \
                            can be one"

@@ -15,7 +15,8 @@ pub struct ErrorDocument {
 /// A failure.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ErrorObject {
-    /// One of unclassified, usage, integrity, unavailable, no-space, io, temporary, denied, configuration, policy.
+    /// One of unclassified, usage, integrity, unavailable, no-space, io, temporary, denied, configuration, policy,
+    /// cannot-execute, no-command.
     pub kind: String,
     /// One line, without what the causes say.
     pub message: String,

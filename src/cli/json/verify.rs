@@ -5,15 +5,19 @@ use serde::Serialize;
 
 use super::Document;
 
-/// `pyro verify`; the exit code is 65 when a path is damaged and not repaired.
+/// `pyro verify`; the exit code is 65 when a path is damaged or missing and not repaired.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Verify {
     /// How thoroughly it was looked.
     pub check: CheckMode,
     /// How many paths are valid, the repaired ones included.
     pub valid: usize,
-    /// How many are damaged.
+    /// How many are damaged or missing.
     pub damaged: usize,
+    /// How many could not be looked at.
+    pub unchecked: usize,
+    /// How many the budget left for the next time; they are not among the paths.
+    pub left: usize,
     /// Each path.
     pub paths: Vec<VerifiedPath>,
     /// How long it all took, in milliseconds.
@@ -43,6 +47,12 @@ pub struct VerifiedPath {
     pub status: PathStatus,
     /// What is or was wrong.
     pub findings: Vec<Finding>,
+    /// Where the good one came from: `oci://…@digest`, `https://…`, `file://…` or `local:…`; null unless repaired.
+    pub source: Option<String>,
+    /// Bytes that were read of that source, as they came; null unless repaired.
+    pub fetched_bytes: Option<u64>,
+    /// Why it could not be looked at, or why each source that should give a good one could not.
+    pub reasons: Vec<String>,
 }
 
 /// The state of a path.
@@ -57,6 +67,8 @@ pub enum PathStatus {
     Repaired,
     /// It should be there and is not.
     Missing,
+    /// It could not be looked at, so nobody knows.
+    Unchecked,
 }
 
 /// One thing that is wrong.

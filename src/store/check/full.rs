@@ -3,42 +3,33 @@
 use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{Dir, Mode, OFlags};
+use rustix::fs::Dir;
 
+use super::content;
 use super::findings::Findings;
-use super::{is_damage, is_shortage};
-use crate::model::digest::{FileHash, StoreHash};
+use super::is_shortage;
+use crate::model::digest::StoreHash;
 use crate::model::escape::Escaped;
-use crate::model::manifest::{Entry, EntryKind, MANIFEST_NAME, Manifest};
-use crate::model::path::EntryPath;
-use crate::store::error::{Doing, Error};
-use crate::store::file_writer::{self, CHUNK};
+use crate::model::manifest::{EntryKind, MANIFEST_NAME, Manifest};
+use crate::store::crew::Crew;
+use crate::store::error::Error;
 use crate::store::folders::Folders;
-use crate::store::uninterrupted;
 
 /// Reads and hashes every file, lists every folder, and holds the manifest against its own canonical form.
 pub(super) fn full(
     top: &OwnedFd,
     manifest: &Manifest,
     hash: StoreHash,
+    crew: &Crew,
     findings: &mut Findings,
 ) -> Result<(), Error> {
     if StoreHash::of(&manifest.to_bytes()) != hash {
         findings.fault(MANIFEST_NAME, "cannot be read");
     }
-    let mut folders = Folders::new(top);
-    let mut buffer = vec![0; CHUNK];
-    for Entry { path, kind } in manifest.entries() {
-        let EntryKind::File { size, blake3, .. } = kind else {
-            continue;
-        };
-        match hash_file(&mut folders, path, &mut buffer) {
-            Ok((found_size, hash)) if found_size == *size && hash == *blake3 => {}
-            Ok(_) => findings.fault(path, "has the wrong content"),
-            Err(error) if is_damage(&error) => findings.fault(path, "cannot be read"),
-            Err(error) => return Err(error),
-        }
+    for (index, what) in content::read_all(top, manifest, crew)? {
+        findings.fault(&manifest.entries()[index].path, what);
     }
+    let mut folders = Folders::new(top);
     list_all(&mut folders, manifest, findings)
 }
 
@@ -93,18 +84,4 @@ fn list_one(
         }
     }
     Ok(())
-}
-
-fn hash_file(
-    folders: &mut Folders<&OwnedFd>,
-    path: &EntryPath,
-    buffer: &mut [u8],
-) -> Result<(u64, FileHash), Error> {
-    let parent = folders
-        .parent_of(path)
-        .doing("open the folder of", path.as_os_str())?;
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = uninterrupted::openat(parent.as_fd(), path.name(), flags, Mode::empty())
-        .doing("open", path.as_os_str())?;
-    file_writer::hash(path, &fd, buffer)
 }

@@ -32,10 +32,11 @@ impl Store {
             Err(Errno::NOTDIR | Errno::LOOP) => {
                 return Ok(Opened::Damaged(Damage::one("", "is not a folder")));
             }
-            Err(Errno::ACCESS) if self.owns(name) => {
-                return Ok(Opened::Damaged(Damage::one("", "cannot be opened")));
+            // Another account's path that we may not read says nothing about itself.
+            Err(error) if is_shortage(error) || (error == Errno::ACCESS && !self.owns(name)) => {
+                return Err(Error::io("open", &path, error));
             }
-            Err(error) => return Err(Error::io("open", &path, error)),
+            Err(_unreadable) => return Ok(Opened::Damaged(Damage::one("", "cannot be opened"))),
         };
         let broken = |what| Ok(Opened::Damaged(Damage::one(MANIFEST_NAME, what)));
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -43,13 +44,15 @@ impl Store {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return broken("is missing"),
             Err(Errno::LOOP) => return broken("is a link"),
-            // Another account's path that we may not read says nothing about itself.
             Err(error) if is_shortage(error) || (error == Errno::ACCESS && !self.owns(name)) => {
                 return Err(Error::io("open", path.join(MANIFEST_NAME), error));
             }
             Err(_unreadable) => return broken("cannot be opened"),
         };
-        let meta = rustix::fs::fstat(&file).doing("look at", path.join(MANIFEST_NAME))?;
+        let meta = match rustix::fs::fstat(&file) {
+            Ok(meta) => meta,
+            Err(_unreadable) => return broken("cannot be opened"),
+        };
         if FileType::from_raw_mode(meta.st_mode) != FileType::RegularFile {
             return broken("is no ordinary file");
         }

@@ -1,0 +1,225 @@
+//! Full to the last byte, and to the last inode: each command says so, loses nothing, and a prune makes room.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::inside;
+use crate::small_disk::{FileSystem, Lack, SmallDisk};
+use crate::world::{REALIZE, Version, World, damage};
+
+const SYSTEMS: [FileSystem; 2] = [FileSystem::Tmpfs, FileSystem::Ext4];
+const LACKS: [Lack; 3] = [Lack::Bytes, Lack::Inodes, Lack::Both];
+
+/// A world on a small disk that shows the version of few files.
+struct Scene {
+    // Unmounted before the world around it is removed.
+    disk: SmallDisk,
+    world: World,
+    moment: String,
+}
+
+/// Who uses the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum User {
+    Root,
+    Nobody,
+}
+
+impl Scene {
+    fn new(file_system: FileSystem, user: User) -> Option<Self> {
+        let world = World::beside_the_disk();
+        let disk = SmallDisk::mount(file_system, &world.disk())?;
+        let world = match user {
+            User::Root => world,
+            User::Nobody => world.of_nobody(),
+        };
+        let scene = Self {
+            disk,
+            world,
+            moment: format!("{file_system:?}, {user:?}"),
+        };
+        scene.world.declare(Version::Few);
+        scene.world.succeed(REALIZE, &scene.moment);
+        Some(scene)
+    }
+
+    fn names(&self) -> BTreeSet<String> {
+        let names = inside::names(&self.world.store().join("store"));
+        names.into_iter().collect()
+    }
+
+    /// What a prune removes: trash, a path that nothing holds, one that was pulled and will not be declared any more,
+    /// and a dead staging tree of some size.
+    fn leave_what_nobody_holds(&self) {
+        let world = &self.world;
+        damage(&world.shown());
+        world.succeed(REALIZE, &self.moment);
+        world.declare(Version::Spare);
+        world.succeed(&["realize", "--profile", "spare"], &self.moment);
+        world.succeed(&["profile", "delete", "spare", "--yes"], &self.moment);
+        world.declare(Version::Small);
+        world.succeed(&["env", "pull", "env"], &self.moment);
+        let dead = world.store().join("store/.s-0123456789abcdef");
+        fs_err::create_dir(&dead).unwrap();
+        for number in 0..130 {
+            fs_err::write(dead.join(number.to_string()), "").unwrap();
+        }
+        fs_err::write(dead.join("0"), vec![1; 1 << 20]).unwrap();
+        world.hand_over();
+    }
+
+    /// The command says that there is no room, and everything is as it was.
+    #[track_caller]
+    fn assert_refused(&self, words: &[&str], before: &BTreeSet<String>, moment: &str) {
+        let shown = self.world.shown();
+        let ended = self.world.run(&[words, &["--json"]].concat());
+        assert_eq!(ended.code, 73, "{moment}: {words:?}: {ended}");
+        let document: Value = serde_json::from_str(&ended.raw_stdout).unwrap();
+        let error = &document["error"];
+        assert_eq!(error["kind"], "no-space", "{moment}: {ended}");
+        assert!(error["hint"].is_string(), "{moment}: {ended}");
+        assert_eq!(self.world.shown(), shown, "{moment}");
+        assert_eq!(&self.names(), before, "{moment}");
+    }
+}
+
+/// Fills the disk around a store that has something to collect, and uses it.
+fn is_survived(file_system: FileSystem, lack: Lack, user: User) -> Option<()> {
+    let scene = Scene::new(file_system, user)?;
+    let moment = format!("{} without {lack:?}", scene.moment);
+    scene.leave_what_nobody_holds();
+    scene.disk.fill(lack, 0);
+    let Scene { world, .. } = &scene;
+    let before = scene.names();
+    world.declare(Version::Many);
+    scene.assert_refused(REALIZE, &before, &moment);
+    world.succeed(&["verify", "--full"], &moment);
+
+    let ended = world.succeed(&["env", "prune", "--json"], &moment);
+    let pruned: Value = serde_json::from_str(&ended.raw_stdout).unwrap();
+    assert_eq!(pruned["count"], 3, "{moment}: {ended}");
+    let left: BTreeSet<_> = [name_of(&world.shown())].into();
+    assert_eq!(scene.names(), left, "{moment}: {ended}");
+    world.succeed(REALIZE, &moment);
+    assert!(!left.contains(&name_of(&world.shown())), "{moment}");
+    world.succeed(&["verify", "--full"], &moment);
+
+    scene.disk.fill(lack, 0);
+    world.succeed(&["store", "delete", "--yes"], &moment);
+    assert!(!world.store().join("store").exists(), "{moment}");
+    Some(())
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+fn is_survived_by(user: User) {
+    let mut tried = 0;
+    for file_system in SYSTEMS {
+        for lack in LACKS {
+            tried += usize::from(is_survived(file_system, lack, user).is_some());
+        }
+    }
+    println!("{tried} full disks, all survived as {user:?}");
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_a_prune_makes_room() {
+    is_survived_by(User::Root);
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_a_prune_makes_room_for_an_ordinary_user() {
+    is_survived_by(User::Nobody);
+}
+
+/// Runs a command with nothing free, then with a little more, until it succeeds; tells how often it did not.
+fn with_ever_more(scene: &Scene, lack: Lack, words: &[&str]) -> u64 {
+    let moment = format!("{} without {lack:?}", scene.moment);
+    let before = scene.names();
+    for free in 0.. {
+        assert!(free < 200, "{moment}: {words:?} never succeeds");
+        scene.disk.fill(lack, free);
+        let moment = format!("{moment}, but for {free}");
+        let shown = scene.world.shown();
+        let ended = scene.world.run(words);
+        if ended.code == 0 {
+            scene.world.succeed(&["verify", "--full"], &moment);
+            return free;
+        }
+        assert_eq!(ended.code, 73, "{moment}: {words:?}: {ended}");
+        assert!(ended.stderr.contains("\nhint: "), "{moment}: {ended}");
+        assert_eq!(scene.world.shown(), shown, "{moment}");
+        assert!(shown.is_dir(), "{moment}");
+        // What was published before there was no room for its link is whole, and held by nothing. The damaged tree
+        // that made way for it is trash.
+        let names = scene.names();
+        let unfinished: Vec<_> = names
+            .difference(&before)
+            .filter(|name| name.starts_with(".s-") || (name.starts_with('.') && !is_whole(&shown)))
+            .collect();
+        assert!(unfinished.is_empty(), "{moment}: {unfinished:?}");
+        assert!(names.is_superset(&before), "{moment}: {names:?}");
+        let profile = scene.world.store().join("profiles/ci");
+        for folder in [profile.join("generations"), profile] {
+            let names = inside::names(&folder);
+            assert!(
+                names.iter().all(|name| !name.starts_with('.')),
+                "{moment}: {names:?}"
+            );
+        }
+        let locks = inside::names(&scene.world.store().join("leases"));
+        assert!(
+            !locks.iter().any(|name| name.starts_with("staging-")),
+            "{moment}: {locks:?}"
+        );
+    }
+    unreachable!()
+}
+
+/// Whether nobody has taken a file out of it.
+fn is_whole(path: &Path) -> bool {
+    path.join("share/large").exists()
+}
+
+/// How often a command was refused, on all disks that there are.
+fn at_every_depth(words: &[&str], prepare: impl Fn(&World)) -> Option<u64> {
+    let mut refused = 0;
+    for file_system in SYSTEMS {
+        for lack in [Lack::Bytes, Lack::Inodes] {
+            let scene = Scene::new(file_system, User::Root)?;
+            prepare(&scene.world);
+            refused += with_ever_more(&scene, lack, words);
+        }
+    }
+    println!("{words:?}: refused at {refused} depths, nothing was lost");
+    Some(refused)
+}
+
+#[test]
+fn a_realize_that_runs_out_of_room_anywhere_leaves_nothing() {
+    let refused = at_every_depth(REALIZE, |world| world.declare(Version::Small));
+    assert!(refused.is_none_or(|refused| refused >= 30), "{refused:?}");
+}
+
+#[test]
+fn a_repair_that_runs_out_of_room_anywhere_keeps_what_is_damaged() {
+    let refused = at_every_depth(REALIZE, |world| {
+        world.declare(Version::Small);
+        world.succeed(REALIZE, "before the damage");
+        damage(&world.shown());
+    });
+    assert!(refused.is_none_or(|refused| refused >= 20), "{refused:?}");
+}
+
+#[test]
+fn a_switch_that_runs_out_of_room_anywhere_moves_nothing() {
+    let refused = at_every_depth(&["profile", "switch", "1", "--profile", "ci"], |world| {
+        world.declare(Version::Small);
+        world.succeed(REALIZE, "before the switch");
+    });
+    assert!(refused.is_none_or(|refused| refused >= 4), "{refused:?}");
+}
