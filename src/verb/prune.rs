@@ -63,8 +63,9 @@ pub fn prune(cx: &Context<'_>) -> Result<Pruned, Error> {
 /// Whether a sync failed: a second one may succeed and hide that something was lost.
 fn is_of_sync(error: &Error) -> bool {
     use crate::{profile, store};
-    let (Error::Profile(profile::Error::Io { doing, .. })
-    | Error::Profile(profile::Error::Store(store::Error::Io { doing, .. }))
+    let (Error::Profile(
+        profile::Error::Io { doing, .. } | profile::Error::Store(store::Error::Io { doing, .. }),
+    )
     | Error::Store(store::Error::Io { doing, .. })) = error
     else {
         return false;

@@ -86,7 +86,10 @@ impl World {
     pub fn of_nobody(mut self) -> Self {
         // They may not be able to reach the program where it was built.
         let program = self.sandbox.path("pyro");
-        fs_err::copy(env!("CARGO_BIN_EXE_pyro"), &program).unwrap();
+        // By another process: a child of another test must not inherit it open for writing, when it is busy.
+        let mut copy = Command::new("cp");
+        let copied = copy.arg(env!("CARGO_BIN_EXE_pyro")).arg(&program).status();
+        assert!(copied.unwrap().success());
         self.other = Some((program, NOBODY));
         self.hand_over();
         self
@@ -154,10 +157,26 @@ impl World {
         command
     }
 
-    /// What the profile shows.
+    /// The path that the profile `ci` shows.
     pub fn shown(&self) -> PathBuf {
         let link = self.store().join("profiles/ci/current/env");
         fs_err::canonicalize(link).unwrap()
+    }
+
+    /// The only path that a profile shows.
+    pub fn shown_by(&self, profile: &str) -> PathBuf {
+        let current = self.store().join("profiles").join(profile).join("current");
+        let mut names = inside::names(&current);
+        names.retain(|name| name != "generation.json");
+        assert_eq!(names.len(), 1, "{names:?}");
+        fs_err::canonicalize(current.join(&names[0])).unwrap()
+    }
+
+    /// Where the downloads of the account are that uses the store.
+    pub fn downloads(&self) -> PathBuf {
+        let own = rustix::process::geteuid().as_raw();
+        let account = self.other.as_ref().map_or(own, |(_, account)| *account);
+        self.store().join("downloads").join(account.to_string())
     }
 
     /// Runs pyro, which must succeed; `moment` says when, for a reader.

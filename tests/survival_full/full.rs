@@ -1,4 +1,4 @@
-//! Full to the last byte, and to the last inode: each command says so, loses nothing, and a prune makes room.
+//! Full to the last byte, and to the last inode: each command says so, loses nothing, and a collection makes room.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -50,8 +50,8 @@ impl Scene {
         names.into_iter().collect()
     }
 
-    /// What a prune removes: trash, a path that nothing holds, one that was pulled and will not be declared any more,
-    /// and a dead staging tree of some size.
+    /// What a collection removes: trash, a path that nothing holds, a dead staging tree of some size, a download that
+    /// was cut off; and for a prune, a path that was pulled and will not be declared any more.
     fn leave_what_nobody_holds(&self) {
         let world = &self.world;
         damage(&world.shown());
@@ -67,6 +67,10 @@ impl Scene {
             fs_err::write(dead.join(number.to_string()), "").unwrap();
         }
         fs_err::write(dead.join("0"), vec![1; 1 << 20]).unwrap();
+        let download = format!("sha256-{}", "0".repeat(64));
+        let downloads = world.downloads();
+        fs_err::create_dir_all(&downloads).unwrap();
+        fs_err::write(downloads.join(download), vec![1; 100_000]).unwrap();
         world.hand_over();
     }
 
@@ -85,10 +89,43 @@ impl Scene {
     }
 }
 
+/// The two commands that make room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Collector {
+    Prune,
+    Gc,
+}
+
+impl Collector {
+    /// Collects, and tells of how many things: a prune of paths and staging trees, the other of trash and downloads, too.
+    #[track_caller]
+    fn collect(self, world: &World, moment: &str) -> usize {
+        let words: &[&str] = match self {
+            Self::Prune => &["env", "prune", "--json"],
+            Self::Gc => &["gc", "--json"],
+        };
+        let ended = world.succeed(words, moment);
+        let document: Value = serde_json::from_str(&ended.raw_stdout).unwrap();
+        let length = |key: &str| document[key].as_array().unwrap().len();
+        match self {
+            Self::Prune => length("deleted_environment_dirs"),
+            Self::Gc => {
+                assert_eq!(length("refused"), 0, "{moment}: {ended}");
+                length("paths") + length("junk")
+            }
+        }
+    }
+}
+
 /// Fills the disk around a store that has something to collect, and uses it.
-fn is_survived(file_system: FileSystem, lack: Lack, user: User) -> Option<()> {
+fn is_survived(
+    file_system: FileSystem,
+    lack: Lack,
+    user: User,
+    collector: Collector,
+) -> Option<()> {
     let scene = Scene::new(file_system, user)?;
-    let moment = format!("{} without {lack:?}", scene.moment);
+    let moment = format!("{} without {lack:?}, {collector:?}", scene.moment);
     scene.leave_what_nobody_holds();
     scene.disk.fill(lack, 0);
     let Scene { world, .. } = &scene;
@@ -97,16 +134,28 @@ fn is_survived(file_system: FileSystem, lack: Lack, user: User) -> Option<()> {
     scene.assert_refused(REALIZE, &before, &moment);
     world.succeed(&["verify", "--full"], &moment);
 
-    let ended = world.succeed(&["env", "prune", "--json"], &moment);
-    let pruned: Value = serde_json::from_str(&ended.raw_stdout).unwrap();
-    assert_eq!(pruned["count"], 3, "{moment}: {ended}");
-    let left: BTreeSet<_> = [name_of(&world.shown())].into();
-    assert_eq!(scene.names(), left, "{moment}: {ended}");
+    // What was pulled is declared no more: that is for a prune to find out.
+    let (count, pulled) = match collector {
+        Collector::Prune => (3, None),
+        Collector::Gc => (4, Some(name_of(&world.shown_by("pulled")))),
+    };
+    assert_eq!(collector.collect(world, &moment), count, "{moment}");
+    let shown = name_of(&world.shown());
+    let left: BTreeSet<_> = pulled.into_iter().chain([shown]).collect();
+    assert_eq!(scene.names(), left, "{moment}");
+    assert!(inside::names(&world.downloads()).is_empty(), "{moment}");
     world.succeed(REALIZE, &moment);
     assert!(!left.contains(&name_of(&world.shown())), "{moment}");
     world.succeed(&["verify", "--full"], &moment);
 
+    for number in ["1", "2"] {
+        world.succeed(&["profile", "switch", number, "--profile", "ci"], &moment);
+    }
     scene.disk.fill(lack, 0);
+    world.succeed(&["gc", "--keep", "1"], &moment);
+    let generations = world.store().join("profiles/ci/generations");
+    // The out-link still shows the second.
+    assert_eq!(inside::names(&generations), ["2", "3", "4"], "{moment}");
     world.succeed(&["store", "delete", "--yes"], &moment);
     assert!(!world.store().join("store").exists(), "{moment}");
     Some(())
@@ -120,19 +169,23 @@ fn is_survived_by(user: User) {
     let mut tried = 0;
     for file_system in SYSTEMS {
         for lack in LACKS {
-            tried += usize::from(is_survived(file_system, lack, user).is_some());
+            for collector in [Collector::Prune, Collector::Gc] {
+                let survived = is_survived(file_system, lack, user, collector);
+                tried += usize::from(survived.is_some());
+            }
         }
     }
     println!("{tried} full disks, all survived as {user:?}");
+    assert!(matches!(tried, 0 | 12));
 }
 
 #[test]
-fn a_full_disk_is_an_error_and_a_prune_makes_room() {
+fn a_full_disk_is_an_error_and_a_collection_makes_room() {
     is_survived_by(User::Root);
 }
 
 #[test]
-fn a_full_disk_is_an_error_and_a_prune_makes_room_for_an_ordinary_user() {
+fn a_full_disk_is_an_error_and_a_collection_makes_room_for_an_ordinary_user() {
     is_survived_by(User::Nobody);
 }
 

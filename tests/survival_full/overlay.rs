@@ -207,8 +207,8 @@ fn what_is_damaged_and_in_use_is_left_as_it_is() {
     });
 }
 
-#[test]
-fn what_nobody_holds_in_the_lower_layer_is_hidden_by_a_prune() {
+/// What nobody holds is baked in; `collect` removes it and tells how many paths that were.
+fn is_hidden(collect: impl Fn(&World) -> usize) {
     let bake = |world: &World| {
         realized(world, Version::Few);
         world.declare(Version::Spare);
@@ -219,8 +219,7 @@ fn what_nobody_holds_in_the_lower_layer_is_hidden_by_a_prune() {
         layers.world.succeed(&delete, "on overlayfs");
         let profiles = layers.world.store().join("profiles");
         assert_eq!(inside::names(&profiles), ["ci"]);
-        let pruned = document(&layers.world, &["env", "prune"]);
-        assert_eq!(pruned["count"], 1);
+        assert_eq!(collect(&layers.world), 1);
         let left = layers.world.shown().file_name().unwrap().to_owned();
         for _mount in 0..2 {
             let names = inside::names(&layers.world.store().join("store"));
@@ -232,6 +231,43 @@ fn what_nobody_holds_in_the_lower_layer_is_hidden_by_a_prune() {
         let again = ["realize", "--profile", "spare"];
         let built = document(&layers.world, &again);
         assert_eq!(built["environments"][0]["status"], "built");
+        layers.assert_clean();
+    });
+}
+
+fn length(document: &Value, key: &str) -> usize {
+    document[key].as_array().unwrap().len()
+}
+
+#[test]
+fn what_nobody_holds_in_the_lower_layer_is_hidden_by_a_prune() {
+    is_hidden(|world| {
+        length(
+            &document(world, &["env", "prune"]),
+            "deleted_environment_dirs",
+        )
+    });
+}
+
+#[test]
+fn what_nobody_holds_in_the_lower_layer_is_hidden_by_a_collection() {
+    is_hidden(|world| length(&document(world, &["gc"]), "paths"));
+}
+
+#[test]
+fn generations_in_the_lower_layer_are_dropped() {
+    let bake = |world: &World| {
+        for version in [Version::Few, Version::Many, Version::Small] {
+            realized(world, version);
+        }
+    };
+    as_both(bake, |layers| {
+        let collected = document(&layers.world, &["gc", "--keep", "1"]);
+        assert_eq!(length(&collected, "generations"), 1);
+        assert_eq!(length(&collected, "paths"), 1);
+        layers.mount_again();
+        let generations = layers.world.store().join("profiles/ci/generations");
+        assert_eq!(inside::names(&generations), ["2", "3"]);
         layers.assert_clean();
     });
 }

@@ -91,7 +91,7 @@ fn is_told_after_others(file_system: FileSystem, contents: Contents, moment: &st
     world.declare_source(2, &format!("archive = '{url}'"));
     // Once its digest is known, an archive is unpacked as it comes.
     world.succeed(&["lock"], moment);
-    fs_err::remove_dir_all(world.store().join("downloads/0")).unwrap();
+    fs_err::remove_dir_all(world.downloads()).unwrap();
     let go = halting.halt();
     device.spoil(BAD);
     let mut command = world.command(REALIZE);

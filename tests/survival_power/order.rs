@@ -118,7 +118,8 @@ impl Pending {
             }
             Deed::Unnamed(path) => {
                 self.must_be_removable(path)?;
-                self.parts.retain(|part, _| part.path() != path);
+                // With a folder goes what was in it.
+                self.parts.retain(|part, _| !part.path().starts_with(path));
                 self.add(call, Part::Name(path.clone()));
             }
             Deed::Renamed(from, to) => {

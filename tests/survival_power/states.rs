@@ -137,10 +137,10 @@ fn assert_whole(world: &World, step: &Step, failure: Failure, moment: &str) {
     }
 }
 
-/// Life goes on: the next realize and prune succeed, and leave the store as it should be.
+/// Life goes on: the next realize and collection succeed, and leave the store as it should be.
 fn assert_usable(world: &World, moment: &str) {
     world.succeed(REALIZE, moment);
-    world.succeed(&["env", "prune"], moment);
+    world.succeed(&["gc"], moment);
     let found = Picture::of(&world.disk());
     let shown = [found.profiles.get("ci"), found.out_link.as_ref()];
     assert!(

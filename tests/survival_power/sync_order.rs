@@ -157,6 +157,30 @@ fn a_pull_and_a_prune_sync_before_they_show_and_before_they_remove() {
     assert_eq!(traced(&world, &["env", "prune"]), pruned);
 }
 
+#[test]
+fn a_collection_syncs_before_it_removes() {
+    let Some(world) = world() else { return };
+    for version in [Version::Few, Version::Many, Version::Small, Version::Spare] {
+        realized(&world, version);
+    }
+    let path = world.shown();
+    // Of four generations the newest two stay, and a root keeps what the fourth shows.
+    let add = ["gc", "roots", "add", path.to_str().unwrap()];
+    assert_eq!(traced(&world, &add), Seen::default());
+    let retired = Seen {
+        retired: 2,
+        ..Seen::default()
+    };
+    assert_eq!(traced(&world, &["gc", "--keep", "1"]), retired);
+    traced(&world, &["profile", "delete", "ci", "--yes"]);
+    let retired = Seen {
+        retired: 1,
+        ..Seen::default()
+    };
+    assert_eq!(traced(&world, &["gc"]), retired);
+    assert!(path.exists());
+}
+
 /// What a killed realize of few files may have left without a sync, the out-link last.
 fn unsynced(path: &str) -> [String; 7] {
     [

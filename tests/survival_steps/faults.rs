@@ -105,6 +105,10 @@ fn assert_right_answer(world: &World, deed: Deed, call: &Call, ended: &Stepped) 
         return assert!(says("note: cannot repair "));
     }
     assert!(codes(deed, call).contains(&ended.code));
+    if world.words() == rows::VERIFY.words && ended.stdout.contains("not checked") {
+        // A path that could not be looked at is in the report, beside those that could.
+        return;
+    }
     assert_eq!(ended.stdout, "");
     let errors = ended
         .stderr

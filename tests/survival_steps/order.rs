@@ -27,7 +27,7 @@ fn assert_durable(world: &World, trace: &[Call], mut unsynced: Unsynced, profile
         if renames && is_store_path(world, &call.other) {
             let mut left = unsynced.of(&[], &[PathBuf::from(&call.path)]);
             // Its own name is about to be another.
-            left.retain(|path| *path != PathBuf::from(&call.path));
+            left.retain(|path| path.as_os_str() != call.path.as_str());
             assert_eq!(
                 left,
                 [""; 0].map(PathBuf::from),
@@ -37,7 +37,7 @@ fn assert_durable(world: &World, trace: &[Call], mut unsynced: Unsynced, profile
         if renames && call.other.ends_with("/current") {
             assert_clean(&unsynced, &[], &shown(world, profile), "shown by a profile");
         }
-        if renames && PathBuf::from(&call.other) == world.root().join("work/result") {
+        if renames && world.root().join("work/result").as_os_str() == call.other.as_str() {
             let current = store.join("profiles").join(profile).join("current");
             assert_clean(
                 &unsynced,
@@ -180,7 +180,9 @@ fn what_another_one_has_not_synced_yet_is_synced() {
             let other = world.watch(WATCH, words);
             if other.code == 0 {
                 let mut unsynced = Unsynced::default();
-                so_far.iter().for_each(|call| unsynced.take(call));
+                for call in so_far {
+                    unsynced.take(call);
+                }
                 println!("{at}: {} {} {}", call.name, call.path, call.other);
                 assert_durable(&world, &other.trace, unsynced, "other");
                 runs += 1;
