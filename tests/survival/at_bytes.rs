@@ -48,3 +48,10 @@ fn a_first_realize_survives_kill_9_in_every_layer() {
     println!("{killed} kill points, all survived");
     assert!(killed >= 8);
 }
+
+#[test]
+fn a_repair_survives_kill_9_in_every_layer() {
+    let killed = survives(Before::Damaged, |length| vec![0, length / 2]);
+    println!("{killed} kill points, all survived");
+    assert!(killed >= 8);
+}
