@@ -36,7 +36,7 @@ pub struct StopAt {
 }
 
 /// The words of the realize that is killed, and of the one after it.
-pub const WORDS: &[&str] = &["realize", "--profile", "ci", "--out-link", "result"];
+const WORDS: &[&str] = &["realize", "--profile", "ci", "--out-link", "result"];
 
 /// Everything that a kill needs, and what is true after it.
 pub struct Stage {
@@ -121,10 +121,6 @@ impl Stage {
             keep();
         }
         stage_of(scene, seed, newer)
-    }
-
-    pub fn scene(&self) -> &Scene {
-        &self.scene
     }
 
     /// Makes everything as it was before the realize.

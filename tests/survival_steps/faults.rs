@@ -60,7 +60,8 @@ fn withstands(row: &'static Row, floor: usize) {
     assert!(met >= floor);
 }
 
-/// What is done at a call: all that can be at full size, else one of it, another at each call; a sync fails always.
+/// What is done at a call: all that can be at full size. Else one of it, another at each call, and nothing at every
+/// second that only reads; a sync fails always.
 fn deeds(call: &Call, n: usize) -> Vec<Deed> {
     // Nothing that reads needs room.
     let errors = &ERRORS[if is_reading(call) { 2.. } else { 0.. }];
@@ -76,6 +77,9 @@ fn deeds(call: &Call, n: usize) -> Vec<Deed> {
     }
     if full_size() {
         return deeds;
+    }
+    if is_reading(call) && n.is_multiple_of(2) {
+        return Vec::new();
     }
     let mut some = vec![deeds[n % deeds.len()]];
     if is_sync(call) {
@@ -101,8 +105,8 @@ fn assert_right_answer(world: &World, deed: Deed, call: &Call, ended: &Stepped) 
         return;
     }
     if world.words() == rows::VERIFY.words && ended.code == 65 {
-        // It goes on with the next path and says which ones are damaged.
-        return assert!(says("note: cannot repair "));
+        // It goes on with the next path, and lists what it could not read or repair.
+        return assert!(ended.stdout.contains("-2.0.0"), "{}", ended.stdout);
     }
     assert!(codes(deed, call).contains(&ended.code));
     if world.words() == rows::VERIFY.words && ended.stdout.contains("not checked") {

@@ -11,6 +11,8 @@ mod debris;
 #[cfg(test)]
 mod durable;
 #[cfg(test)]
+mod fallbacks;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 #[path = "../support/inside.rs"]

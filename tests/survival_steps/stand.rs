@@ -66,11 +66,6 @@ fn realize_and_another_realize() {
 }
 
 #[test]
-fn a_realize_and_a_prune() {
-    meet(&rows::UPDATE, COLLECT, 60);
-}
-
-#[test]
 fn a_first_realize_and_a_prune() {
     meet(&rows::FIRST, COLLECT, 60);
 }
@@ -93,11 +88,6 @@ fn a_prune_and_a_realize_of_what_it_collects() {
 #[test]
 fn two_prunes() {
     meet(&rows::PRUNE, COLLECT, 60);
-}
-
-#[test]
-fn a_collection_and_a_prune() {
-    meet(&rows::GC, COLLECT, 40);
 }
 
 #[test]
