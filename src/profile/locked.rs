@@ -191,6 +191,9 @@ impl<'s> Locked<'s> {
                 self.make(change, current_number(self.store, &self.name)?)?
             }
         };
+        // Whoever made the profile, or the store, may not have come to the sync of its name.
+        sync_folder(&self.store.layout().profiles())?;
+        sync_folder(self.store.layout().root())?;
         if let Some(link) = out_link {
             link.point(self.store, &self.name, &committed.folder)?;
         }

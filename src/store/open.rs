@@ -201,7 +201,7 @@ fn is_dot_name(path: &Path) -> bool {
 }
 
 /// Makes the folders above the root that are missing, as the umask says, each with its name synced: all below is
-/// found again only through them.
+/// found again only through them. So is one that is there: its maker may have been killed before it came to that.
 fn make_above(folder: &Path) -> Result<(), Error> {
     match fs_err::create_dir(folder) {
         Ok(()) => durable::sync_parent(folder),
@@ -211,7 +211,9 @@ fn make_above(folder: &Path) -> Result<(), Error> {
             fs_err::create_dir(folder).doing("make", folder)?;
             durable::sync_parent(folder)
         }
-        Err(_there) if fs_err::metadata(folder).is_ok_and(|meta| meta.is_dir()) => Ok(()),
+        Err(_there) if fs_err::metadata(folder).is_ok_and(|meta| meta.is_dir()) => {
+            sync_name(folder)
+        }
         Err(error) => Err(Error::io("make", folder, error)),
     }
 }
@@ -297,8 +299,18 @@ fn make_root(root: &Path) -> Result<(), Error> {
                 .doing("set the mode of", root)?;
             durable::sync_made(root)
         }
-        Err(rustix::io::Errno::EXIST) => Ok(()),
+        Err(rustix::io::Errno::EXIST) => sync_name(root),
         Err(error) => Err(Error::io("make", root, error)),
+    }
+}
+
+/// Syncs the name of a folder that was there. Who may not read the folder above it has not made it.
+fn sync_name(folder: &Path) -> Result<(), Error> {
+    match durable::sync_parent(folder) {
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            Ok(())
+        }
+        synced => synced,
     }
 }
 

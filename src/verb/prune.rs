@@ -47,7 +47,7 @@ pub fn prune(cx: &Context<'_>) -> Result<Pruned, Error> {
     };
     match drop_undeclared(cx) {
         // A new generation needs room: collect first what is held by nothing as it is, then try again.
-        Err(error) if is_full(&error) => {
+        Err(error) if is_full(&error) && !is_of_sync(&error) => {
             let first = collect()?;
             let dropped = drop_undeclared(cx)?;
             let collected = first.and(collect()?);
@@ -58,6 +58,19 @@ pub fn prune(cx: &Context<'_>) -> Result<Pruned, Error> {
             collected: collect()?,
         }),
     }
+}
+
+/// Whether a sync failed: a second one may succeed and hide that something was lost.
+fn is_of_sync(error: &Error) -> bool {
+    use crate::{profile, store};
+    let (Error::Profile(
+        profile::Error::Io { doing, .. } | profile::Error::Store(store::Error::Io { doing, .. }),
+    )
+    | Error::Store(store::Error::Io { doing, .. })) = error
+    else {
+        return false;
+    };
+    *doing == "sync"
 }
 
 /// Whether the system said somewhere below that there is no room.

@@ -637,6 +637,7 @@ int main(int argc, char **argv)
                 perror(optarg);
                 return 126;
             }
+            setlinebuf(trace); /* it may be read while a thread stands still */
             break;
         case 'T':
             seconds = (unsigned)atoi(optarg);

@@ -81,6 +81,10 @@ impl Picture {
         let store = disk.join("store");
         let mut profiles = BTreeMap::new();
         for profile in inside::names(&store.join("profiles")) {
+            // One that was deleted has a dot name until a collection takes the rest of it.
+            if profile.starts_with('.') {
+                continue;
+            }
             let current = store.join("profiles").join(&profile).join("current");
             if current.is_symlink() {
                 profiles.insert(profile, shown(&current));

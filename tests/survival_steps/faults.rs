@@ -6,7 +6,7 @@
 use rustix::io::Errno;
 
 use crate::debris::debris;
-use crate::points::{class, firsts, is_reading};
+use crate::points::{class, ends, is_reading};
 use crate::rows::{self, Row};
 use crate::shown::Shown;
 use crate::support::needs::full_size;
@@ -36,8 +36,8 @@ fn withstands(row: &'static Row, floor: usize) {
     };
     let mut met = 0;
     let trace = world.trace(Calls::All);
-    for (n, at) in firsts(&trace).into_iter().enumerate() {
-        let call = trace.iter().find(|call| call.number == at).unwrap();
+    for (n, (call, _)) in ends(&trace).into_iter().enumerate() {
+        let at = call.number;
         for deed in deeds(call, n) {
             let calls = Calls::All;
             let ended = world.run(Step { at, deed, calls });
@@ -60,38 +60,32 @@ fn withstands(row: &'static Row, floor: usize) {
     assert!(met >= floor);
 }
 
-/// What is done at a call: all deeds at full size, else of those that fit some, others at each call.
+/// What is done at a call: all that can be at full size, else one of it, another at each call; a sync fails always.
 fn deeds(call: &Call, n: usize) -> Vec<Deed> {
-    let errno = |errno: Errno| errno.raw_os_error();
     // Nothing that reads needs room.
     let errors = &ERRORS[if is_reading(call) { 2.. } else { 0.. }];
-    let once: Vec<Deed> = errors
-        .iter()
-        .map(|&error| Deed::Fail(errno(error)))
+    let errors = errors.iter().map(|error| error.raw_os_error());
+    let mut deeds: Vec<Deed> = errors
+        .flat_map(|error| [Deed::Fail(error), Deed::FailForGood(error)])
         .collect();
-    let for_good: Vec<Deed> = errors
-        .iter()
-        .map(|&error| Deed::FailForGood(errno(error)))
-        .collect();
-    let mut odd = Vec::new();
-    if call.name.contains("write") {
-        odd.push(Deed::Short);
-    }
     if is_interruptible(call) {
-        odd.push(Deed::Fail(errno(Errno::INTR)));
+        deeds.push(Deed::Fail(Errno::INTR.raw_os_error()));
+    }
+    if call.name.contains("write") {
+        deeds.push(Deed::Short);
     }
     if full_size() {
-        return [&once[..], &for_good[..], &odd].concat();
+        return deeds;
     }
+    let mut some = vec![deeds[n % deeds.len()]];
     if is_sync(call) {
-        odd.push(Deed::Fail(errno(Errno::IO)));
+        some.push(Deed::Fail(Errno::IO.raw_os_error()));
     }
-    if n.is_multiple_of(2) {
-        odd.push(once[n / 2 % once.len()]);
-    } else {
-        odd.push(for_good[n / 2 % for_good.len()]);
+    if call.name.contains("write") {
+        some.push(Deed::Short);
     }
-    odd
+    some.dedup();
+    some
 }
 
 /// The command did all, or failed as it should.
@@ -111,6 +105,10 @@ fn assert_right_answer(world: &World, deed: Deed, call: &Call, ended: &Stepped) 
         return assert!(says("note: cannot repair "));
     }
     assert!(codes(deed, call).contains(&ended.code));
+    if world.words() == rows::VERIFY.words && ended.stdout.contains("not checked") {
+        // A path that could not be looked at is in the report, beside those that could.
+        return;
+    }
     assert_eq!(ended.stdout, "");
     let errors = ended
         .stderr
@@ -137,6 +135,11 @@ fn codes(deed: Deed, call: &Call) -> &'static [i32] {
         // A signal is no reason to give up.
         Errno::INTR if is_interruptible(call) => &[],
         // What cannot be read in a store path counts as not installed.
+        Errno::IO | Errno::MFILE
+            if class(call).contains("/store/store/#-") && !call.name.starts_with("open") =>
+        {
+            &[74, 69]
+        }
         Errno::IO if class(call).contains("/store/store/#-") => &[74, 69],
         _ => &[74],
     }
@@ -190,32 +193,32 @@ fn is_interruptible(call: &Call) -> bool {
 
 #[test]
 fn a_first_realize() {
-    withstands(&rows::GIVEN_UP, 100);
+    withstands(&rows::GIVEN_UP, 160);
 }
 
 #[test]
 fn an_update() {
-    withstands(&rows::UPDATE, 100);
+    withstands(&rows::UPDATE, 120);
 }
 
 #[test]
 fn a_tree_of_many_files() {
-    withstands(&rows::MANY, 100);
+    withstands(&rows::MANY, 150);
 }
 
 #[test]
 fn an_image() {
-    withstands(&rows::IMAGE, 100);
+    withstands(&rows::IMAGE, 110);
 }
 
 #[test]
 fn an_out_link_that_moves_to_another_profile() {
-    withstands(&rows::LINK_MOVES, 100);
+    withstands(&rows::LINK_MOVES, 160);
 }
 
 #[test]
 fn a_repair_by_realize() {
-    withstands(&rows::REPAIR, 100);
+    withstands(&rows::REPAIR, 120);
 }
 
 #[test]
@@ -235,20 +238,15 @@ fn a_pull() {
 
 #[test]
 fn a_deleted_profile() {
-    withstands(&rows::DELETE, 20);
+    withstands(&rows::DELETE, 30);
 }
 
 #[test]
 fn a_prune() {
-    withstands(&rows::PRUNE, 100);
+    withstands(&rows::PRUNE, 180);
 }
 
 #[test]
 fn a_collection() {
-    withstands(&rows::COLLECTION, 100);
-}
-
-#[test]
-fn a_collection_with_limits() {
-    withstands(&rows::LIMITS, 100);
+    withstands(&rows::GC, 200);
 }

@@ -9,6 +9,8 @@
 #[cfg(test)]
 mod debris;
 #[cfg(test)]
+mod durable;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 #[path = "../support/inside.rs"]
@@ -16,6 +18,8 @@ mod faults;
 mod inside;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod order;
 #[cfg(test)]
 mod points;
 #[cfg(test)]

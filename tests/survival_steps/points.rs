@@ -8,37 +8,19 @@ use std::collections::BTreeMap;
 use crate::support::needs::full_size;
 use crate::support::stepper::Call;
 
-/// The numbers of the calls in `trace` at which to do something: all of them, or the first and the last of each class.
-pub fn ends(trace: &[Call]) -> Vec<usize> {
-    let mut classes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for call in trace {
-        classes.entry(class(call)).or_default().push(call.number);
+/// The first and the last call of each class, which may be the same; at full size every call is both.
+pub fn ends(trace: &[Call]) -> Vec<(&Call, &Call)> {
+    if full_size() {
+        return trace.iter().map(|call| (call, call)).collect();
     }
-    let mut numbers: Vec<usize> = if full_size() {
-        trace.iter().map(|call| call.number).collect()
-    } else {
-        let ends = classes.values();
-        ends.flat_map(|calls| [calls[0], calls[calls.len() - 1]])
-            .collect()
-    };
-    numbers.sort_unstable();
-    numbers.dedup();
-    numbers
-}
-
-/// The first call of each class; all calls at full size.
-pub fn firsts(trace: &[Call]) -> Vec<usize> {
-    let mut classes: BTreeMap<String, usize> = BTreeMap::new();
+    let mut classes: BTreeMap<String, (&Call, &Call)> = BTreeMap::new();
     for call in trace {
-        classes.entry(class(call)).or_insert(call.number);
+        let ends = classes.entry(class(call)).or_insert((call, call));
+        ends.1 = call;
     }
-    let mut numbers: Vec<usize> = if full_size() {
-        trace.iter().map(|call| call.number).collect()
-    } else {
-        classes.into_values().collect()
-    };
-    numbers.sort_unstable();
-    numbers
+    let mut ends: Vec<_> = classes.into_values().collect();
+    ends.sort_by_key(|(first, _)| first.number);
+    ends
 }
 
 /// What a call does to what: its name, and its paths without digests, random ids, numbers and names within trees.

@@ -12,9 +12,8 @@ pub struct Row {
     pub next: &'static [&'static str],
 }
 
-/// How what nothing holds is removed, and what else does that.
+/// How what nothing holds is removed.
 pub const COLLECT: &[&str] = &["env", "prune"];
-pub const GC: &[&str] = &["gc"];
 
 /// Writes a declaration for [`ELSEWHERE`].
 pub fn declare_elsewhere(scene: &Scene) {
@@ -154,15 +153,8 @@ pub const PRUNE: Row = Row {
     next: COLLECT,
 };
 
-/// The same store, and the other collector, which keeps entries of `pulled`.
-pub const COLLECTION: Row = Row {
-    seed: litter,
-    words: GC,
-    next: GC,
-};
-
 /// The same store with more generations, and limits that drop some and let no path stay that nothing holds.
-pub const LIMITS: Row = Row {
+pub const GC: Row = Row {
     seed: |scene| {
         litter(scene);
         for version in [3, 2, 1, 2] {

@@ -2,7 +2,7 @@
 //!
 //! Whatever the step is, it must come out as if one of the two had run after the other.
 
-use crate::points::firsts;
+use crate::points::ends;
 use crate::rows::{self, COLLECT, Row};
 use crate::shown::Shown;
 use crate::support::stepper::{Calls, Deed, Step};
@@ -24,7 +24,8 @@ fn meet(row: &'static Row, other: &[&str], floor: usize) {
     let impatient = [other, &["--lock-timeout", "0"]].concat();
     let trace = world.trace(Calls::Changing);
     let (mut stood, mut went_through) = (0, 0);
-    for at in firsts(&trace) {
+    for (call, _) in ends(&trace) {
+        let at = call.number;
         let (deed, calls) = (Deed::Stand, Calls::Changing);
         let mut code = None;
         let ended = world.step(Step { at, deed, calls }, row.words, |call| {
@@ -65,48 +66,48 @@ fn realize_and_another_realize() {
 }
 
 #[test]
-fn realize_and_a_collection() {
+fn a_realize_and_a_prune() {
     meet(&rows::UPDATE, COLLECT, 60);
 }
 
 #[test]
-fn a_first_realize_and_a_collection() {
+fn a_first_realize_and_a_prune() {
     meet(&rows::FIRST, COLLECT, 60);
 }
 
 #[test]
-fn an_out_link_in_the_making_and_a_collection() {
+fn an_out_link_in_the_making_and_a_prune() {
     meet(&rows::OWN_LINK, COLLECT, 60);
 }
 
 #[test]
-fn a_moving_out_link_and_a_collection() {
+fn a_moving_out_link_and_a_prune() {
     meet(&rows::LINK_MOVES, COLLECT, 60);
 }
 
 #[test]
-fn a_collection_and_a_realize_of_what_it_collects() {
+fn a_prune_and_a_realize_of_what_it_collects() {
     meet(&rows::PRUNE, rows::ELSEWHERE, 60);
 }
 
 #[test]
-fn two_collections() {
+fn two_prunes() {
     meet(&rows::PRUNE, COLLECT, 60);
 }
 
 #[test]
-fn a_collection_with_limits_and_a_prune() {
-    meet(&rows::LIMITS, COLLECT, 40);
+fn a_collection_and_a_prune() {
+    meet(&rows::GC, COLLECT, 40);
 }
 
 #[test]
-fn a_realize_and_a_collection_with_limits() {
-    meet(&rows::UPDATE, rows::LIMITS.words, 60);
+fn a_realize_and_a_collection() {
+    meet(&rows::UPDATE, rows::GC.words, 60);
 }
 
 #[test]
-fn a_collection_with_limits_and_a_rollback() {
-    meet(&rows::LIMITS, rows::ROLLBACK.words, 40);
+fn a_collection_and_a_rollback() {
+    meet(&rows::GC, rows::ROLLBACK.words, 40);
 }
 
 #[test]
@@ -120,7 +121,7 @@ fn a_repair_by_verify_and_one_by_realize() {
 }
 
 #[test]
-fn a_repair_and_a_collection() {
+fn a_repair_and_a_prune() {
     meet(&rows::REPAIR, COLLECT, 40);
 }
 
@@ -135,7 +136,7 @@ fn two_pulls_of_different_environments() {
 }
 
 #[test]
-fn a_rollback_and_a_collection() {
+fn a_rollback_and_a_prune() {
     meet(&rows::ROLLBACK, COLLECT, 10);
 }
 
@@ -145,6 +146,6 @@ fn a_deleted_profile_and_a_realize_of_it() {
 }
 
 #[test]
-fn a_deleted_profile_and_a_collection() {
+fn a_deleted_profile_and_a_prune() {
     meet(&rows::DELETE, COLLECT, 10);
 }

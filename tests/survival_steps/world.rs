@@ -1,11 +1,12 @@
 //! A scene that can be made as it was before a command, again and again.
 
 use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::debris::{age, debris, unfinished};
 use crate::inside::names;
-use crate::rows::{COLLECT, GC, Row, declare_elsewhere};
+use crate::rows::{COLLECT, Row, declare_elsewhere};
 use crate::shown::{Shown, held};
 use crate::support::scene::{Scene, remove_sealed};
 use crate::support::stepper::{Call, Calls, Deed, Step, Stepped, Stepper, follow, read_trace};
@@ -108,10 +109,21 @@ impl World {
         }
     }
 
-    fn command(&self, step: Step, words: &[&str], trace: Option<&std::path::Path>) -> Command {
-        let below = self.scene.path("");
-        let below = fs_err::canonicalize(below).unwrap();
-        let runner = self.stepper.runner(step, &below, trace);
+    /// Runs the row's command with a deed at a step; while it stands still, gets its calls so far.
+    pub fn stand_watched(&self, step: Step, mut standing: impl FnMut(&[Call])) {
+        let trace = tempfile::NamedTempFile::new().unwrap();
+        let command = self.command(step, self.row.words, Some(trace.path()));
+        let ended = follow(command, |_| standing(&read_trace(trace.path())));
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+    }
+
+    /// The folder that everything is in, as calls name it.
+    pub fn root(&self) -> PathBuf {
+        fs_err::canonicalize(self.scene.path("")).unwrap()
+    }
+
+    fn command(&self, step: Step, words: &[&str], trace: Option<&Path>) -> Command {
+        let runner = self.stepper.runner(step, &self.root(), trace);
         let runner: Vec<&OsStr> = runner.iter().map(OsStr::new).collect();
         self.scene.command(&runner, words)
     }
@@ -123,7 +135,7 @@ impl World {
 
     /// Whether the row's command is a collection.
     pub fn collects(&self) -> bool {
-        [COLLECT[0], GC[0]].contains(&self.row.words[0]) && self.row.words.get(1) != Some(&"pull")
+        self.row.words == COLLECT || self.row.words[0] == "gc"
     }
 
     /// What is shown after these commands, one after the other; everything is then as it was.
@@ -151,7 +163,7 @@ impl World {
         self.assert_goes_on();
     }
 
-    /// Every store path is right, but for what was damaged before, and pyro says the same of each.
+    /// Every store path is right, but for what was damaged before, and pyro finds that.
     #[track_caller]
     pub fn assert_right(&self) {
         let wrong = self.wrong_paths();
@@ -165,10 +177,11 @@ impl World {
             assert!(paths.contains(path), "the damaged path {path} is gone");
         }
         held(self.scene.store());
-        let code = if wrong.is_empty() { 0 } else { 65 };
-        let ended = self.scene.run(&["verify", "--full", "--json"]).code(code);
-        for path in wrong {
-            assert!(ended.raw_stdout.contains(&path), "{path} was not found");
+        if !wrong.is_empty() {
+            let ended = self.scene.run(&["verify", "--full", "--json"]).code(65);
+            for path in wrong {
+                assert!(ended.raw_stdout.contains(&path), "{path} was not found");
+            }
         }
     }
 
@@ -229,7 +242,7 @@ impl World {
 }
 
 /// Copies a folder with all times, modes and links.
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+fn copy(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("-a").args([from, to]).status();
     assert!(copied.unwrap().success());
 }

@@ -43,7 +43,7 @@ fn kind(error: &Error) -> Kind {
         | Error::UnknownArtifact { .. }
         | Error::ReservedProfile => Kind::Configuration,
         Error::UnknownPath { .. } | Error::Root(_) => Kind::Usage,
-        Error::ReadOnlyStore { .. } => Kind::Denied,
+        Error::ReadOnlyStore { source, .. } => kind_of_store(source),
         Error::Platform { .. } | Error::NotInstalled { .. } => Kind::Unavailable,
         // Without a lock every block is missing, which is what stale means.
         Error::NoLock { .. }
