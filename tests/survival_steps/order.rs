@@ -182,7 +182,9 @@ fn what_another_one_has_not_synced_yet_is_synced() {
             let other = world.watch(WATCH, words);
             if other.code == 0 {
                 let mut unsynced = Unsynced::default();
-                so_far.iter().for_each(|call| unsynced.take(call));
+                for call in so_far {
+                    unsynced.take(call);
+                }
                 println!("{at}: {} {} {}", call.name, call.path, call.other);
                 assert_durable(&world, &other.trace, unsynced, "other");
                 runs += 1;
