@@ -34,7 +34,8 @@ impl Locked<'_> {
                 gone(&doomed, fs_err::remove_file(doomed.join("lock")))?;
                 remove_if_empty(&doomed)?;
             }
-            // No room for another name, or a folder of a lower layer of overlayfs. What it shows goes first: a generation that nobody shows may lack a part.
+            // No room for another name, or a lower layer of overlayfs. What it shows goes first: a generation that
+            // nobody shows may lack a part.
             Err(Errno::NOSPC | Errno::DQUOT | Errno::XDEV) => {
                 let current = folder.join("current");
                 gone(&current, fs_err::remove_file(&current))?;

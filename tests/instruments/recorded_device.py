@@ -185,7 +185,9 @@ class Device:
             source, place = line.split(" ")[:2]
             if source in devices:
                 place = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), place)
-                subprocess.run(["umount", place], check=False)
+                # Lazily where somebody still uses it: it goes with him.
+                if subprocess.run(["umount", place], check=False).returncode != 0:
+                    subprocess.run(["umount", "--lazy", place], check=False)
         subprocess.run(["losetup", "--detach", self.name], check=False)
         subprocess.run(["umount", "--lazy", self.served], check=False)
 
