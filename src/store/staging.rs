@@ -14,6 +14,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::Store;
+use super::buffer::Buffer;
 use super::error::{Doing, Error};
 use super::fast_remove;
 use super::file_writer::{self, CHUNK, SEALED_TIME};
@@ -67,7 +68,7 @@ pub struct Staging<'s> {
     /// The first files, kept open for their sync; `None` once there were too many.
     pub(super) few: Option<Vec<OwnedFd>>,
     pub(super) notes: Vec<String>,
-    buffer: Vec<u8>,
+    buffer: Buffer,
 }
 
 impl<'s> Staging<'s> {
@@ -95,7 +96,7 @@ impl<'s> Staging<'s> {
                 return Err(error);
             }
         };
-        let (tree, notes, buffer) = (Tree::default(), Vec::new(), vec![0; CHUNK]);
+        let (tree, notes, buffer) = (Tree::default(), Vec::new(), Buffer::new(CHUNK));
         Ok(Self {
             store,
             id,

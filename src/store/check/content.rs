@@ -16,6 +16,7 @@ use super::is_damage;
 use crate::model::digest::FileHash;
 use crate::model::manifest::{Entry, EntryKind, Manifest};
 use crate::model::path::EntryPath;
+use crate::store::buffer::Buffer;
 use crate::store::crew::Crew;
 use crate::store::error::{Doing, Error};
 use crate::store::file_writer::{self, CHUNK};
@@ -66,7 +67,7 @@ pub(super) fn read_all(top: &OwnedFd, manifest: &Manifest, crew: &Crew) -> Resul
     let values: Vec<OnceLock<ChainingValue>> = (0..slots).map(|_| OnceLock::new()).collect();
     let faults = Mutex::new(Faults::new());
     let shortage = Mutex::new(None);
-    let begin = || (Folders::new(top), vec![0; CHUNK]);
+    let begin = || (Folders::new(top), Buffer::new(CHUNK));
     crew.share(&pieces, begin, |(folders, buffer), piece| {
         if shortage.lock().is_ok_and(|shortage| shortage.is_some()) {
             return;

@@ -11,6 +11,7 @@ use crate::model::digest::StoreHash;
 use crate::model::manifest::{MANIFEST_NAME, Manifest};
 use crate::model::store_path::StorePathName;
 use crate::store::Store;
+use crate::store::buffer::Buffer;
 use crate::store::error::{Doing, Error};
 use crate::store::folders::open_folder;
 use crate::store::uninterrupted;
@@ -61,7 +62,7 @@ impl Store {
             return broken("is too large");
         }
         // Just its size: whether these are all of its bytes, the hash tells.
-        let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
+        let mut bytes = Buffer::new(usize::try_from(size).unwrap_or_default());
         let mut file = fs_err::File::from_parts(file.into(), path.join(MANIFEST_NAME));
         match file
             .read_exact(&mut bytes)
