@@ -47,8 +47,7 @@ impl Outcome {
             Self::Done => 0,
             Self::No => 1,
             Self::Damaged => 65,
-            Self::Unknown(kind) => kind.exit_code(),
-            Self::Unfit(kind) => kind.exit_code(),
+            Self::Unknown(kind) | Self::Unfit(kind) => kind.exit_code(),
         }
     }
 }

@@ -27,10 +27,10 @@ fn finds_another_way(row: &'static Row, is_it: fn(&Call) -> bool, errors: &[Errn
             let deed = Deed::Fail(error.raw_os_error());
             let (at, calls) = (call.number, Calls::Changing);
             let ended = world.run(Step { at, deed, calls });
-            let is_hit = ended.hit.as_ref().is_some_and(is_it);
+            let met_it = ended.hit.as_ref().is_some_and(is_it);
             println!("{error:?} {at}: {}: {}", class(call), ended.stderr);
             // Threads share the work, so that the call may have had another number this time.
-            if is_hit {
+            if met_it {
                 assert_eq!(ended.code, 0);
                 assert_eq!(Shown::now(&world.scene), world.new);
                 assert_eq!(world.wrong(), [""; 0]);
