@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use rustix::fs::{Access, AtFlags, Mode, OFlags};
+use rustix::fs::{Access, Mode, OFlags, RenameFlags, renameat_with};
 use serde::{Deserialize, Serialize};
 
 use super::crew::Crew;
@@ -385,7 +385,7 @@ fn sync_name(folder: &Path) -> Result<(), Error> {
     }
 }
 
-/// Writes the marker under a dot name, syncs it and links it into place, never over another.
+/// Writes the marker under a dot name, syncs it and renames it into place, never over another.
 fn link_marker(layout: &Layout, mode: u32) -> Result<(), Error> {
     let marker = layout.marker();
     let temporary: PathBuf = layout
@@ -396,11 +396,16 @@ fn link_marker(layout: &Layout, mode: u32) -> Result<(), Error> {
         return Err(error);
     }
     let cwd = rustix::fs::CWD;
-    let linked = rustix::fs::linkat(cwd, &temporary, cwd, &marker, AtFlags::empty());
-    fs_err::remove_file(&temporary).doing("remove", &temporary)?;
-    match linked {
-        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-        Err(error) => return Err(Error::io("make", &marker, error)),
+    let named = renameat_with(cwd, &temporary, cwd, &marker, RenameFlags::NOREPLACE);
+    match named {
+        Ok(()) => {}
+        Err(rustix::io::Errno::EXIST) => {
+            fs_err::remove_file(&temporary).doing("remove", &temporary)?;
+        }
+        Err(error) => {
+            let _ = fs_err::remove_file(&temporary);
+            return Err(Error::io("make", &marker, error));
+        }
     }
     durable::sync_parent(&marker)
 }
