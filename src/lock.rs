@@ -18,6 +18,7 @@
 mod block;
 mod conflict;
 mod merge;
+mod plain;
 mod staleness;
 mod text;
 mod wire;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::block::Block;
-use super::{Lock, LockError, conflict, text, wire};
+use super::{Lock, LockError, conflict, plain, text, wire};
 use crate::declare::Ledger;
 use crate::model::digest::DeclarationHash;
 use crate::model::name::EnvName;
@@ -43,15 +43,19 @@ impl Lock {
         file: &Path,
         prefer: &dyn Fn(&EnvName, &Platform) -> Option<DeclarationHash>,
     ) -> Result<Parsed, LockError> {
+        let whole = |lock| Parsed {
+            lock,
+            contested: Vec::new(),
+            merged: false,
+        };
+        if let Some(lock) = plain::read(text) {
+            return Ok(whole(lock));
+        }
         let mut ledger = Ledger::new();
         let parsed = if conflict::is_conflicted(text) {
             union(text, prefer, &mut ledger)
         } else {
-            wire::read(text, &mut ledger).map(|lock| Parsed {
-                lock,
-                contested: Vec::new(),
-                merged: false,
-            })
+            wire::read(text, &mut ledger).map(whole)
         };
         ledger.finish(parsed, file, text).map_err(LockError)
     }

@@ -2,6 +2,7 @@
 
 mod generated;
 mod merging;
+mod plain;
 
 use std::path::Path;
 

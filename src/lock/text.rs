@@ -9,10 +9,20 @@ use crate::model::name::EnvName;
 use crate::model::pin::{Pin, PinnedLayer};
 use crate::model::platform::Platform;
 
-const HEADER: &str = "\
+/// How a lock begins.
+pub(super) const HEADER: &str = "\
 # Written by pyro: pins every source of envs.toml. Commit it. `pyro lock --upgrade` moves the pins.
 schema = 1
 ";
+
+/// How a block begins.
+pub(super) const BLOCK: &str = "\n[[environment]]\n";
+
+/// How a source begins.
+pub(super) const SOURCE: &str = "\n[[environment.source]]\n";
+
+/// What stands before a layer's digest, between it and the size, and after that.
+pub(super) const LAYER: [&str; 3] = ["{ digest = ", ", size = ", " }"];
 
 /// The text of `lock`.
 pub(super) fn of(lock: &Lock) -> String {
@@ -25,7 +35,7 @@ pub(super) fn of(lock: &Lock) -> String {
 
 /// One block with the empty line before it.
 pub(super) fn block_text(name: &EnvName, platform: &Platform, block: &Block) -> String {
-    let mut text = "\n[[environment]]\n".to_owned();
+    let mut text = BLOCK.to_owned();
     line(&mut text, "name", &quoted(name.as_str()));
     line(&mut text, "platform", &quoted(platform.as_str()));
     line(
@@ -34,7 +44,7 @@ pub(super) fn block_text(name: &EnvName, platform: &Platform, block: &Block) -> 
         &quoted(&block.declaration().to_string()),
     );
     for source in block.sources() {
-        text.push_str("\n[[environment.source]]\n");
+        text.push_str(SOURCE);
         write_source(&mut text, source, block.declaration());
     }
     text
@@ -92,7 +102,8 @@ fn one_or_several(locations: &[String]) -> String {
 fn layer_list(layers: &[PinnedLayer]) -> String {
     list(layers.iter().map(|PinnedLayer { digest, size }| {
         let digest = quoted(&digest.to_string());
-        format!("{{ digest = {digest}, size = {size} }}")
+        let [before, between, after] = LAYER;
+        format!("{before}{digest}{between}{size}{after}")
     }))
 }
 

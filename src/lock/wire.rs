@@ -52,7 +52,7 @@ struct BlockText {
 }
 
 /// One source: where it is as declared, its pin unless it could not be reached, its output once known.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Source", extend(
     "oneOf" = [
@@ -74,32 +74,32 @@ struct BlockText {
         ] }
     }
 ))]
-struct SourceText {
+pub(super) struct SourceText {
     /// The folder as declared.
-    local: Option<String>,
+    pub(super) local: Option<String>,
     /// The archive as declared.
-    archive: Option<Locations>,
+    pub(super) archive: Option<Locations>,
     /// The image or artifact as declared.
-    oci: Option<String>,
+    pub(super) oci: Option<String>,
     /// SHA-256 of the archive.
-    sha256: Option<Sha256>,
+    pub(super) sha256: Option<Sha256>,
     /// Size of the archive in bytes.
-    size: Option<u64>,
+    pub(super) size: Option<u64>,
     /// Digest of the platform's manifest.
-    digest: Option<OciDigest>,
+    pub(super) digest: Option<OciDigest>,
     /// The image's layers, base first.
-    layers: Option<Vec<LayerText>>,
+    pub(super) layers: Option<Vec<LayerText>>,
     /// BLAKE3 of the manifest of the store path that comes out.
-    output: Option<StoreHash>,
+    pub(super) output: Option<StoreHash>,
     /// BLAKE3 of the block's declaration digest, a line feed, the digest that names the bytes (nothing for a local
     /// folder) and a line feed: an output beside another one is not believed.
-    input: Option<InputHash>,
+    pub(super) input: Option<InputHash>,
 }
 
 /// A location, or the mirrors of one archive.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected a string or a list of strings")]
-enum Locations {
+pub(super) enum Locations {
     One(String),
     Mirrors(#[schemars(length(min = 1))] Vec<String>),
 }
@@ -108,11 +108,11 @@ enum Locations {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Layer")]
-struct LayerText {
+pub(super) struct LayerText {
     /// Digest of its bytes as the registry serves them.
-    digest: OciDigest,
+    pub(super) digest: OciDigest,
     /// Their number.
-    size: u64,
+    pub(super) size: u64,
 }
 
 /// The JSON Schema of a lock read as data.
@@ -212,7 +212,10 @@ fn sources(
 }
 
 /// The location and the pin, where the keys that are there make one.
-fn source(text: SourceText, declaration: DeclarationHash) -> Result<LockedSource, String> {
+pub(super) fn source(
+    text: SourceText,
+    declaration: DeclarationHash,
+) -> Result<LockedSource, String> {
     let location = match (text.local, text.archive, text.oci) {
         (Some(path), None, None) => Location::Local(path),
         (None, Some(Locations::One(one)), None) => Location::Archive(vec![one]),

@@ -14,13 +14,7 @@ pub struct Escaped<'a>(pub &'a [u8]);
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                if c == '\\' || c.is_control() || is_format_control(c) {
-                    write!(f, "{}", c.escape_default())?;
-                } else {
-                    write!(f, "{c}")?;
-                }
-            }
+            write_runs(f, chunk.valid(), |c| c == '\\' || is_hidden(c))?;
             for byte in chunk.invalid() {
                 write!(f, "\\x{byte:02x}")?;
             }
@@ -29,9 +23,11 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// Characters that reorder or hide text around them (bidirectional controls, line separators, byte order mark).
-fn is_format_control(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+/// Controls, and characters that reorder or hide text around them (bidirectional controls, line separators, byte
+/// order mark).
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Shows a line that may hold escaped parts already: controls are escaped, backslashes stay as they are.
@@ -47,13 +43,18 @@ pub struct Line<'a>(pub &'a str);
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            if c.is_control() || is_format_control(c) {
-                write!(f, "{}", c.escape_default())?;
-            } else {
-                write!(f, "{c}")?;
-            }
-        }
-        Ok(())
+        write_runs(f, self.0, is_hidden)
     }
+}
+
+/// Writes what is as it may be shown at once, and escapes what is not.
+fn write_runs(f: &mut fmt::Formatter<'_>, text: &str, is_escaped: fn(char) -> bool) -> fmt::Result {
+    let mut start = 0;
+    for (at, c) in text.char_indices() {
+        if is_escaped(c) {
+            write!(f, "{}{}", &text[start..at], c.escape_default())?;
+            start = at + c.len_utf8();
+        }
+    }
+    f.write_str(&text[start..])
 }

@@ -1,8 +1,11 @@
 //! Looking at profiles, without their locks: generations do not change, and `current` moves by rename.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
 
 use super::error::Error;
 use crate::model::generation::Generation;
@@ -210,17 +213,22 @@ pub(super) fn links(folder: &Path) -> Result<BTreeMap<String, Place>, Error> {
         }
         Err(error) => return Err(Error::io("list", folder, error)),
     };
+    // Read from the folder: each of a hundred links would be looked up from the root again.
+    let top = match fs_err::File::open(folder) {
+        Ok(top) => top,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(links),
+        Err(error) => return Err(Error::io("open", folder, error)),
+    };
     for entry in entries {
         let entry = entry.map_err(|source| Error::io("list", folder, source))?;
-        let target = match fs_err::read_link(entry.path()) {
-            Ok(target) => target,
+        let name = entry.file_name();
+        let target = match rustix::fs::readlinkat(&top, &name, Vec::new()) {
+            Ok(target) => PathBuf::from(OsString::from_vec(target.into_bytes())),
             // No link, or dropped by somebody since it was listed. What cannot be read may be a root, so it is an error.
-            Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::NotFound) => {
-                continue;
-            }
+            Err(Errno::INVAL | Errno::NOENT) => continue,
             Err(error) => return Err(Error::io("read", entry.path(), error)),
         };
-        if let (Some(place), Some(link)) = (Place::of_link(&target), entry.file_name().to_str()) {
+        if let (Some(place), Some(link)) = (Place::of_link(&target), name.to_str()) {
             links.insert(link.to_owned(), place);
         }
     }
