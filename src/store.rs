@@ -61,7 +61,7 @@ pub use lower::Lower;
 pub use open::Store;
 pub use probe::Abilities;
 pub use publish::{Found, How, Published};
-pub use record_file::{is_random_id, random_id, read_record, write_record};
+pub use record_file::{is_random_id, random_id, read_record};
 pub use rights::{Account, Deed, require};
 pub use seal::Staged;
 pub use staging::{Executable, Staging};

@@ -36,6 +36,9 @@ mod trace;
 #[path = "support/tree.rs"]
 mod tree;
 #[cfg(test)]
+#[path = "survival_power/unsynced.rs"]
+mod unsynced;
+#[cfg(test)]
 #[allow(dead_code, reason = "this binary uses a part of it")]
 #[path = "support/world.rs"]
 mod world;

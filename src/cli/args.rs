@@ -6,6 +6,8 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, ValueEnum};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::command::Command;
 use super::quantity::Timespan;
@@ -94,6 +96,12 @@ pub struct StoreFlags {
     /// How long to wait for a lock that somebody else holds: 30s, 10m, 2h, 0 [default: 10m] [env: PYRO_LOCK_TIMEOUT]
     #[arg(long, global = true, value_name = "DURATION")]
     pub lock_timeout: Option<Timespan>,
+    /// Whether what is made is on the disk before it shows [default: durable] [env: PYRO_DURABILITY]
+    ///
+    /// `fast` syncs nothing, for scratch: after a power loss or a crash of the machine the store may be damaged where no
+    /// quick check sees it, and is to be deleted. Kills and other processes do it no more harm than ever.
+    #[arg(long, global = true, value_name = "HOW")]
+    pub durability: Option<DurabilityChoice>,
 }
 
 /// When to use colours.
@@ -120,6 +128,17 @@ pub enum ProgressChoice {
     Json,
     /// Nothing.
     None,
+}
+
+/// Whether what is made is on the disk before it shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DurabilityChoice {
+    /// All is synced: what was done survives a power loss.
+    #[default]
+    Durable,
+    /// Nothing is synced.
+    Fast,
 }
 
 /// How thoroughly paths that are already in the store are looked at.

@@ -56,6 +56,7 @@ impl Session {
             store: self.flags.store.clone(),
             lower: self.flags.lower.clone(),
             lock_timeout: self.flags.lock_timeout,
+            durability: self.flags.durability,
             ..flags
         };
         Ok(Settings::resolve(flags, &self.surroundings)?)

@@ -15,7 +15,7 @@ pub mod gc;
 pub mod origin;
 pub mod variable;
 
-use super::args::CheckChoice;
+use super::args::{CheckChoice, DurabilityChoice};
 use super::quantity::Timespan;
 use super::surroundings::Surroundings;
 use crate::model::name::ProfileName;
@@ -37,6 +37,8 @@ pub struct Flags {
     pub lower: Option<PathBuf>,
     /// `--lock-timeout`.
     pub lock_timeout: Option<Timespan>,
+    /// `--durability`.
+    pub durability: Option<DurabilityChoice>,
     /// `--file`, or the declaration as a word of its own.
     pub file: Option<PathBuf>,
     /// `--profile`.
@@ -105,6 +107,8 @@ pub struct Settings {
     pub lower: Sourced<Option<PathBuf>>,
     /// How long a lock is waited for.
     pub lock_timeout: Sourced<Timespan>,
+    /// Whether what is made is on the disk before it shows.
+    pub durability: Sourced<DurabilityChoice>,
     /// The declaration, where one is named.
     pub file: Sourced<Option<PathBuf>>,
     /// The profile, where one is named.
@@ -153,6 +157,7 @@ impl Settings {
                 .chain(files.each(|file| file.store.lock_timeout)),
                 || LOCK_TIMEOUT,
             ),
+            durability: durability(flags.durability, &files, around)?,
             file: optional([
                 (absolute_flag(flags.file, around)?, Origin::Flag("--file")),
                 of_variable(variable::path(around, "PYRO_FILE")?, "PYRO_FILE"),
@@ -251,6 +256,24 @@ fn lower(
         .chain(files.each(|file| file.store.lower.clone()))
         .map(|(value, origin)| (value.map(Some), origin));
     Ok(Sourced::first(said, || None))
+}
+
+fn durability(
+    flag: Option<DurabilityChoice>,
+    files: &Files,
+    around: &Surroundings,
+) -> Result<Sourced<DurabilityChoice>, SettingsError> {
+    let said = [
+        (flag, Origin::Flag("--durability")),
+        of_variable(
+            variable::choice(around, "PYRO_DURABILITY")?,
+            "PYRO_DURABILITY",
+        ),
+    ];
+    let said = said
+        .into_iter()
+        .chain(files.each(|file| file.store.durability));
+    Ok(Sourced::first(said, DurabilityChoice::default))
 }
 
 fn bundle_dir(around: &Surroundings) -> Result<Sourced<Option<PathBuf>>, SettingsError> {

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use jiff::Timestamp;
 
-use super::args::CheckChoice;
+use super::args::{CheckChoice, DurabilityChoice};
 use super::failure::Failure;
 use super::session::Session;
 use super::settings::{Network, Settings};
@@ -33,7 +33,14 @@ impl<'s> Workbench<'s> {
         verb: &'static str,
     ) -> Result<Self, Failure> {
         let store = Store::open(&settings.store.value, patience(settings))?;
-        Self::over(store, session, settings, verb)
+        let mut bench = Self::over(store, session, settings, verb)?;
+        if settings.durability.value == DurabilityChoice::Fast {
+            let text = "durability is fast, so nothing is synced: after a power loss or a crash of this machine, delete \
+                        the store, which may be damaged where no quick check sees it";
+            bench.store = bench.store.without_sync(bench.observer.as_ref())?;
+            bench.observer.event(Event::Note { text });
+        }
+        Ok(bench)
     }
 
     /// Opens the store if there is one.

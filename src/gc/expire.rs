@@ -9,7 +9,7 @@ use crate::model::name::ProfileName;
 use crate::model::root::{LinkRoot, LockRoot, Root};
 use crate::profile::{self, Locked, Tried};
 use crate::progress::{Event, Observer};
-use crate::store::{Store, read_record, write_record};
+use crate::store::{Store, read_record};
 
 /// Removes the records that keep nothing any more.
 pub(super) fn expire(
@@ -106,5 +106,5 @@ fn expire_one(
 /// Writes down what a root names now. Where that fails (a full disk, another account's record) what it names is read
 /// again next time.
 fn renew(store: &Store, file: &Path, root: &Root) {
-    let _ = write_record(file, root, store.file_mode());
+    let _ = store.write_record(file, root);
 }

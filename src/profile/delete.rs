@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use super::error::Error;
-use super::locked::{Locked, sync_folder};
+use super::locked::Locked;
 use crate::store::{self, LockFile, Store, random_id};
 
 /// How the folder of a profile is named from its deletion until it is gone.
@@ -23,12 +23,13 @@ impl Locked<'_> {
     pub fn delete(self) -> Result<(), Error> {
         // What another account began may be closed to this one, but goes as long as it is empty.
         self.remove_leftovers()?;
+        let store = self.store;
         let folder = self.folder();
-        let profiles = self.store.layout().profiles();
+        let profiles = store.layout().profiles();
         let doomed = profiles.join(format!("{DOOMED}{}", random_id()?));
         match rustix::fs::rename(&folder, &doomed) {
             Ok(()) => {
-                sync_folder(&profiles)?;
+                store.sync_names(&profiles)?;
                 empty(&doomed)?;
                 // A collector may look at the folder now and make a lock in it: then it is the one that removes it.
                 gone(&doomed, fs_err::remove_file(doomed.join("lock")))?;
@@ -39,7 +40,7 @@ impl Locked<'_> {
             Err(Errno::NOSPC | Errno::DQUOT | Errno::XDEV) => {
                 let current = folder.join("current");
                 gone(&current, fs_err::remove_file(&current))?;
-                sync_folder(&folder)?;
+                store.sync_names(&folder)?;
                 empty(&folder)?;
                 self.lock.unlink()?;
                 // Another process may be making the profile anew: then the folder is not empty, and its.
@@ -47,7 +48,7 @@ impl Locked<'_> {
             }
             Err(error) => return Err(Error::io("rename", folder, error)),
         }
-        sync_folder(&profiles)
+        Ok(store.sync_names(&profiles)?)
     }
 }
 

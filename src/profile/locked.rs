@@ -2,11 +2,10 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, RenameFlags};
 use rustix::io::Errno;
 
 use super::error::Error;
@@ -20,8 +19,7 @@ use crate::model::generation::{Cause, Generation};
 use crate::model::name::ProfileName;
 use crate::model::place::{Home, Place};
 use crate::progress::Observer;
-use crate::store::uninterrupted;
-use crate::store::{LockFile, Store, random_id, write_record};
+use crate::store::{LockFile, Store, random_id};
 
 /// What a new generation shall show, and why.
 #[derive(Debug, Clone)]
@@ -175,7 +173,7 @@ impl<'s> Locked<'s> {
         out_link: Option<&OutLink>,
     ) -> Result<Committed, Error> {
         // Whoever made the profile's folder may not have come to the sync yet.
-        sync_folder(&self.store.layout().profiles())?;
+        self.store.sync_names(&self.store.layout().profiles())?;
         let live = self.current()?;
         let committed = match &live {
             Some(live) if self.shows(live, &change.environments)? => {
@@ -239,7 +237,7 @@ impl<'s> Locked<'s> {
             let _ = fs_err::remove_dir_all(&temporary);
             return Err(error);
         }
-        sync_folder(&all)?;
+        self.store.sync_names(&all)?;
         self.point(number)?;
         Ok(Committed {
             number,
@@ -263,25 +261,27 @@ impl<'s> Locked<'s> {
             fs_err::os::unix::fs::symlink(place.link_target(), &link)
                 .map_err(|source| Error::io("make", &link, source))?;
         }
-        write_record(
-            &folder.join("generation.json"),
-            record,
-            self.store.file_mode(),
-        )?;
-        sync_folder(folder)
+        self.store
+            .write_record(&folder.join("generation.json"), record)?;
+        Ok(self.store.sync_names(folder)?)
     }
 
     /// Moves `current` by one rename.
     fn point(&self, number: u64) -> Result<(), Error> {
         let temporary = self.folder().join(format!(".current-{}", random_id()?));
         let target = Path::new("generations").join(number.to_string());
-        replace_link(&self.folder().join("current"), &temporary, &target)
+        replace_link(
+            self.store,
+            &self.folder().join("current"),
+            &temporary,
+            &target,
+        )
     }
 
     fn sync(&self, generation: &Path) -> Result<(), Error> {
-        sync_folder(generation)?;
-        sync_folder(&self.folder().join("generations"))?;
-        sync_folder(&self.folder())
+        self.store.sync_names(generation)?;
+        self.store.sync_names(&self.folder().join("generations"))?;
+        Ok(self.store.sync_names(&self.folder())?)
     }
 
     pub(super) fn folder(&self) -> PathBuf {
@@ -343,7 +343,7 @@ impl<'s> Locked<'s> {
         let doomed = all.join(format!(".g-{}", random_id()?));
         let doomed = match rustix::fs::rename(&folder, &doomed) {
             Ok(()) => {
-                sync_folder(&all)?;
+                self.store.sync_names(&all)?;
                 doomed
             }
             Err(Errno::NOENT) => return Ok(false),
@@ -352,7 +352,8 @@ impl<'s> Locked<'s> {
             Err(error) => return Err(Error::io("rename", folder, error)),
         };
         fs_err::remove_dir_all(&doomed).map_err(|error| Error::io("remove", doomed, error))?;
-        sync_folder(&all).map(|()| true)
+        self.store.sync_names(&all)?;
+        Ok(true)
     }
 
     /// Removes what killed writers of this profile left under dot names.
@@ -421,20 +422,17 @@ fn below(number: u64) -> Option<u64> {
 }
 
 /// Makes or replaces a symlink by one rename of `temporary`, and syncs its folder.
-pub(super) fn replace_link(link: &Path, temporary: &Path, target: &Path) -> Result<(), Error> {
+pub(super) fn replace_link(
+    store: &Store,
+    link: &Path,
+    temporary: &Path,
+    target: &Path,
+) -> Result<(), Error> {
     fs_err::os::unix::fs::symlink(target, temporary)
         .map_err(|source| Error::io("make", temporary, source))?;
     if let Err(source) = fs_err::rename(temporary, link) {
         let _ = rustix::fs::unlinkat(CWD, temporary, AtFlags::empty());
         return Err(Error::io("replace", link, source));
     }
-    sync_folder(link.parent().unwrap_or(Path::new("/")))
-}
-
-/// Syncs the names in a folder.
-pub(super) fn sync_folder(folder: &Path) -> Result<(), Error> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd: OwnedFd = uninterrupted::open(folder, flags, Mode::empty())
-        .map_err(|source| Error::io("open", folder, source))?;
-    uninterrupted::fsync(&fd).map_err(|source| Error::io("sync", folder, source))
+    Ok(store.sync_names(link.parent().unwrap_or(Path::new("/")))?)
 }

@@ -14,7 +14,7 @@ use super::locked::{Locked, Tried, replace_link};
 use crate::model::digest::FileHash;
 use crate::model::name::ProfileName;
 use crate::model::root::{FolderAbove, OutLinkRoot, Root};
-use crate::store::{Store, read_record, write_record};
+use crate::store::{Store, read_record};
 
 /// The place of an out-link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,12 +93,18 @@ impl OutLink {
         generation: &Path,
     ) -> Result<(), Error> {
         if self.shown()?.as_deref() == Some(generation) {
-            return super::locked::sync_folder(self.path.parent().unwrap_or(Path::new("/")));
+            let folder = self.path.parent().unwrap_or(Path::new("/"));
+            return Ok(store.sync_names(folder)?);
         }
         self.record(store, profile)?;
         let folder = store.layout().profile(profile);
         remove_unfinished(&self.path, &folder)?;
-        replace_link(&self.path, &unfinished(&self.path, &folder), generation)?;
+        replace_link(
+            store,
+            &self.path,
+            &unfinished(&self.path, &folder),
+            generation,
+        )?;
         if *profile != self.own_profile() {
             self.drop_own_profile(store)?;
         }
@@ -122,7 +128,7 @@ impl OutLink {
             && known.profile == profile.as_str()
         {
             // Whoever wrote it may not have come to the sync yet.
-            return super::locked::sync_folder(&store.layout().roots());
+            return Ok(store.sync_names(&store.layout().roots())?);
         }
         let root = Root::OutLink(OutLinkRoot {
             schema: 1,
@@ -131,7 +137,7 @@ impl OutLink {
             folders: folders_above(&self.path)?,
         });
         store.make_folder(&store.layout().roots())?;
-        Ok(write_record(&path, &root, store.file_mode())?)
+        Ok(store.write_record(&path, &root)?)
     }
 }
 

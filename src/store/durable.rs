@@ -1,11 +1,74 @@
 //! Sync: what was told to be there stays there when the power goes.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
+use super::Store;
+use super::check::is_refusal;
 use super::error::{Doing, Error};
+use super::lock_file::LockFile;
 use super::uninterrupted;
+use crate::progress::Observer;
+
+impl Store {
+    /// This store, from now on without a sync of what is made: for scratch that is deleted after a crash of the machine.
+    /// Kills and other processes see no difference.
+    ///
+    /// Others, who say that all is durable, may find what was made so. They learn of it from a file that is locked as
+    /// long as this store is open, and sync the whole file system.
+    ///
+    /// # Errors
+    /// When that file cannot be made or locked.
+    pub fn without_sync(self, observer: &dyn Observer) -> Result<Self, Error> {
+        let path = self.layout().unsynced();
+        let lock = LockFile::shared(&path, self.file_mode(), self.patience(), observer)?;
+        Ok(self.marked_unsynced(lock))
+    }
+
+    /// Syncs the names in a folder, which may stand anywhere.
+    ///
+    /// # Errors
+    /// When the system cannot promise that they stay.
+    pub fn sync_names(&self, folder: &Path) -> Result<(), Error> {
+        if self.is_unsynced() {
+            return Ok(());
+        }
+        self.sync_what_is_not()?;
+        sync_folder(folder)
+    }
+
+    /// Syncs `store/`: what was renamed in it stays so.
+    ///
+    /// # Errors
+    /// When the system cannot promise that.
+    pub fn sync_folder(&self) -> Result<(), Error> {
+        if self.is_unsynced() {
+            return Ok(());
+        }
+        self.sync_what_is_not()?;
+        uninterrupted::fsync(self.folder()).doing("sync", self.layout().store())
+    }
+
+    /// Syncs all that was made without, if anything; the next one need not where nobody makes more of it now.
+    fn sync_what_is_not(&self) -> Result<(), Error> {
+        let path = self.layout().unsynced();
+        if fs_err::symlink_metadata(&path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            return Ok(());
+        }
+        let alone = match LockFile::try_exclusive(&path, self.file_mode()) {
+            Ok(alone) => alone,
+            Err(Error::Io { source, .. }) if is_refusal(&source) => None,
+            Err(error) => return Err(error),
+        };
+        uninterrupted::syncfs(self.folder()).doing("sync", self.layout().store())?;
+        match alone {
+            Some(lock) => lock.unlink_if_allowed(),
+            None => Ok(()),
+        }
+    }
+}
 
 /// Syncs the folder that names `path`.
 pub(super) fn sync_parent(path: &Path) -> Result<(), Error> {

@@ -57,6 +57,11 @@ impl Layout {
         self.root.join("layout.json")
     }
 
+    /// The file that is there when something may have been made without a sync.
+    pub(super) fn unsynced(&self) -> PathBuf {
+        self.root.join("unsynced")
+    }
+
     /// The folder of store paths, staging trees and trash.
     #[must_use]
     pub fn store(&self) -> &Path {

@@ -13,7 +13,7 @@ use super::durable;
 use super::error::{Doing, Error};
 use super::file_system::FileSystem;
 use super::layout::{FIRST_NAMES, Layout, own_names};
-use super::lock_file::Patience;
+use super::lock_file::{LockFile, Patience};
 use super::lower::Lower;
 use super::rights::{Deed, require};
 use super::{fresh, probe, record_file, uninterrupted};
@@ -40,6 +40,8 @@ pub struct Store {
     folder_mode: u32,
     file_mode: u32,
     patience: Patience,
+    /// Held while nothing that is made is synced.
+    unsynced: Option<LockFile>,
     /// Hired when something is read first.
     crew: OnceLock<Crew>,
     /// When the first lease was taken, in seconds since the epoch by the clock of the file system.
@@ -107,6 +109,7 @@ impl Store {
             folder_mode,
             file_mode,
             patience,
+            unsynced: None,
             crew: OnceLock::new(),
             first_use: OnceLock::new(),
             home: Home::Own,
@@ -124,8 +127,22 @@ impl Store {
             lower: None,
             crew: OnceLock::new(),
             first_use: OnceLock::new(),
+            unsynced: None,
             ..*self
         })
+    }
+
+    /// This store with a lock that tells others that nothing is synced.
+    pub(super) fn marked_unsynced(self, lock: LockFile) -> Self {
+        Self {
+            unsynced: Some(lock),
+            ..self
+        }
+    }
+
+    /// Whether nothing that is made here is synced.
+    pub(super) fn is_unsynced(&self) -> bool {
+        self.unsynced.is_some()
     }
 
     /// This store with another one beneath it, or none.
@@ -216,14 +233,6 @@ impl Store {
     /// When the system refuses.
     pub fn make_folder(&self, path: &Path) -> Result<(), Error> {
         make_folders(path, self.records.root(), self.folder_mode)
-    }
-
-    /// Syncs `store/`: what was renamed in it stays so.
-    ///
-    /// # Errors
-    /// When the system cannot promise that.
-    pub fn sync_folder(&self) -> Result<(), Error> {
-        uninterrupted::fsync(&self.folder).doing("sync", self.layout.store())
     }
 }
 
@@ -391,7 +400,9 @@ fn link_marker(layout: &Layout, mode: u32) -> Result<(), Error> {
     let temporary: PathBuf = layout
         .root()
         .join(format!(".layout-{}", record_file::random_id()?));
-    if let Err(error) = record_file::write_new(&temporary, b"{\"layout\": 1}\n", mode) {
+    let written = record_file::write_new(&temporary, b"{\"layout\": 1}\n", mode)
+        .and_then(|file| file.sync_all().doing("sync", &temporary));
+    if let Err(error) = written {
         let _ = fs_err::remove_file(&temporary);
         return Err(error);
     }

@@ -5,7 +5,7 @@
 
 use super::Store;
 use super::error::{Doing, Error};
-use super::record_file::{read_record, write_record};
+use super::record_file::read_record;
 use crate::model::input::Input;
 use crate::model::realisation::Realisation;
 
@@ -39,7 +39,7 @@ impl Store {
             }
         }
         self.make_folder(&self.layout().realisations(self.uid()))?;
-        write_record(&path, record, self.file_mode())
+        self.write_record(&path, record)
     }
 
     /// All readable records of this account.

@@ -7,7 +7,7 @@ use fs_err::os::unix::fs::OpenOptionsExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::durable;
+use super::Store;
 use super::error::{Doing, Error};
 use super::uninterrupted;
 
@@ -31,8 +31,8 @@ pub fn is_random_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Writes a file that must not be there yet, with `mode` whatever the umask says, and syncs it.
-pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
+/// Writes a file that must not be there yet, with `mode` whatever the umask says; its sync is the caller's.
+pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<fs_err::File, Error> {
     let mut file = fs_err::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -43,31 +43,39 @@ pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Erro
     uninterrupted::fchmod(&file, rustix::fs::Mode::from_raw_mode(mode))
         .doing("set the mode of", path)?;
     file.write_all(bytes).doing("write", path)?;
-    file.sync_all().doing("sync", path)
+    Ok(file)
 }
 
-/// Replaces the record at `path` by `record`, durably.
-///
-/// # Errors
-/// When the system refuses; the old record is then still whole.
-pub fn write_record<T: Serialize>(path: &Path, record: &T, mode: u32) -> Result<(), Error> {
-    let mut bytes = serde_json::to_vec_pretty(record).map_err(|source| Error::Record {
-        path: path.to_owned(),
-        source,
-    })?;
-    bytes.push(b'\n');
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or("record");
-    let temporary = path.with_file_name(format!(".{name}-{}", random_id()?));
-    let written = write_new(&temporary, &bytes, mode)
-        .and_then(|()| fs_err::rename(&temporary, path).doing("rename into place", path));
-    if let Err(error) = written {
-        let _ = fs_err::remove_file(&temporary);
-        return Err(error);
+impl Store {
+    /// Replaces the record at `path` by `record`, durably unless nothing is synced here.
+    ///
+    /// # Errors
+    /// When the system refuses; the old record is then still whole.
+    pub fn write_record<T: Serialize>(&self, path: &Path, record: &T) -> Result<(), Error> {
+        let mut bytes = serde_json::to_vec_pretty(record).map_err(|source| Error::Record {
+            path: path.to_owned(),
+            source,
+        })?;
+        bytes.push(b'\n');
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or("record");
+        let temporary = path.with_file_name(format!(".{name}-{}", random_id()?));
+        let written = write_new(&temporary, &bytes, self.file_mode())
+            .and_then(|file| {
+                if self.is_unsynced() {
+                    return Ok(());
+                }
+                file.sync_all().doing("sync", &temporary)
+            })
+            .and_then(|()| fs_err::rename(&temporary, path).doing("rename into place", path));
+        if let Err(error) = written {
+            let _ = fs_err::remove_file(&temporary);
+            return Err(error);
+        }
+        self.sync_names(path.parent().unwrap_or(Path::new("/")))
     }
-    durable::sync_parent(path)
 }
 
 /// Reads a record; `None` where there is none.

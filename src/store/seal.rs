@@ -252,6 +252,7 @@ impl<'s> Staging<'s> {
     fn sync(&mut self, manifest: &Manifest) -> Result<(), Error> {
         let path = self.path();
         match self.few.take() {
+            _ if self.store.is_unsynced() => Ok(()),
             Some(files) if manifest.entries().len() <= 2 * super::staging::FEW => {
                 for file in &files {
                     uninterrupted::fsync(file).doing("sync a file of", &path)?;

@@ -11,7 +11,7 @@ use std::path::Path;
 use walkdir::WalkDir;
 
 use super::Store;
-use super::record_file::{read_record, write_record};
+use super::record_file::read_record;
 use crate::model::digest::StoreHash;
 use crate::model::store_path::StorePathName;
 
@@ -99,7 +99,7 @@ impl Sizes {
             let record = store.layout().sizes(store.uid());
             let _ = store
                 .make_folder(&store.layout().realisations(store.uid()))
-                .and_then(|()| write_record(&record, &self.known, store.file_mode()));
+                .and_then(|()| store.write_record(&record, &self.known));
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::model::name::ProfileName;
 use crate::model::root::{LinkRoot, LockRoot, OutLinkRoot, PathRoot, Root};
 use crate::model::store_path::StorePathName;
 use crate::profile::folders_above;
-use crate::store::{read_record, write_record};
+use crate::store::read_record;
 
 /// Why something is no root.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +82,7 @@ pub fn add_root(cx: &Context<'_>, subject: &Path) -> Result<ListedRoot, Error> {
     }
     let record = cx.store.layout().root_record(root.id());
     if read_record::<Root>(&record).ok().flatten().as_ref() != Some(&root) {
-        write_record(&record, &root, cx.store.file_mode())?;
+        cx.store.write_record(&record, &root)?;
     }
     drop(lease);
     let shows = gc::shows(cx.store, &root);

@@ -44,6 +44,7 @@ fn every_setting_tells_its_origin() {
     registry."localhost:5000".insecure  true  [WORK]/pyro.toml
     registry."localhost:5000".token-realms  -  default
     runtime-bundle-dir  [WORK]  default
+    store.durability  durable  default
     store.lock-timeout  90s  [WORK]/pyro.toml
     store.lower  -  default
     store.path  [STORE]  PYRO_STORE
@@ -100,7 +101,7 @@ fn an_unknown_key_is_shown_in_its_line() {
     insta::assert_snapshot!(run(&["config"]), @r#"
     exit code 78
     ----- stderr
-    error: unknown field `lock-timout`, expected one of `path`, `lower`, `lock-timeout`
+    error: unknown field `lock-timout`, expected one of `path`, `lower`, `lock-timeout`, `durability`
      --> [WORK]/pyro.toml:3:1
       |
     3 | lock-timout = "90s"

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use crate::cli::args::CheckChoice;
+use crate::cli::args::{CheckChoice, DurabilityChoice};
 use crate::cli::failure::Failure;
 use crate::cli::json::config::{Config, File, OriginKind, Setting, Value};
 use crate::cli::report::Outcome;
@@ -77,6 +77,9 @@ fn document(settings: &Settings) -> Config {
         row("runtime-bundle-dir", &settings.bundle_dir, |path| {
             path.as_deref().map(path_value)
         }),
+        row("store.durability", &settings.durability, |durability| {
+            Some(text_of(durability_word(*durability)))
+        }),
         row("store.lock-timeout", &settings.lock_timeout, |timeout| {
             Some(text_of(timeout))
         }),
@@ -142,6 +145,13 @@ fn lock_word(mode: LockMode) -> &'static str {
         LockMode::Update => "update",
         LockMode::Locked => "locked",
         LockMode::Frozen => "frozen",
+    }
+}
+
+fn durability_word(durability: DurabilityChoice) -> &'static str {
+    match durability {
+        DurabilityChoice::Durable => "durable",
+        DurabilityChoice::Fast => "fast",
     }
 }
 

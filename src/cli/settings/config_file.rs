@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::SettingsError;
+use crate::cli::args::DurabilityChoice;
 use crate::cli::quantity::{Size, Timespan};
 
 /// The file as it is written.
@@ -48,6 +49,9 @@ pub struct StoreSection {
     /// How long to wait for a lock that somebody else holds.
     #[serde(default)]
     pub lock_timeout: Option<Timespan>,
+    /// Whether what is made is on the disk before it shows.
+    #[serde(default)]
+    pub durability: Option<DurabilityChoice>,
 }
 
 /// `[gc]`.
@@ -189,7 +193,7 @@ mod tests {
         assert_eq!(at, "lock-timout");
         assert_eq!(
             message,
-            "unknown field `lock-timout`, expected one of `path`, `lower`, `lock-timeout`"
+            "unknown field `lock-timout`, expected one of `path`, `lower`, `lock-timeout`, `durability`"
         );
         let (message, at) = mistake("[stroe]\npath = \"/x\"\n");
         assert_eq!(at, "stroe");

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::store_path::StorePathName;
 use crate::store::error::Error;
-use crate::store::{Store, read_record, write_record};
+use crate::store::{Store, read_record};
 
 /// `realisations/<uid>/last-checks.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -78,6 +78,6 @@ impl Store {
         }
         self.make_folder(&self.layout().realisations(self.uid()))?;
         let path = self.layout().last_checks(self.uid());
-        write_record(&path, &after, self.file_mode())
+        self.write_record(&path, &after)
     }
 }

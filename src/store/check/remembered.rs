@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::digest::RecordHash;
 use crate::model::store_path::StorePathName;
 use crate::store::error::Error;
-use crate::store::{Store, read_record, write_record};
+use crate::store::{Store, read_record};
 
 /// `realisations/<uid>/checked-<blake3>.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -55,7 +55,7 @@ impl Store {
         let folder = self.records().realisations(self.uid());
         let written = self
             .make_folder(&folder)
-            .and_then(|()| write_record(&path, &record, self.file_mode()));
+            .and_then(|()| self.write_record(&path, &record));
         match written {
             Err(Error::Io { source, .. }) if super::is_refusal(&source) => Ok(()),
             other => other,
