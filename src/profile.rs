@@ -13,6 +13,7 @@
 //! number is used twice. Every generation folder that exists is a garbage collection root.
 
 mod delete;
+mod drop;
 mod error;
 mod held;
 mod locked;

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, CWD, RenameFlags};
-use rustix::io::Errno;
 
 use super::error::Error;
 use super::out_link::OutLink;
-use super::places::names;
+use super::places::{names, places_by};
 use super::read::{
     current, current_number, folder_of, generation, generations, is_unreadable, links, require,
 };
@@ -67,8 +66,14 @@ pub struct Locked<'s> {
     pub(super) store: &'s Store,
     pub(super) name: ProfileName,
     pub(super) lock: LockFile,
-    /// What is live, once it was read; nobody else can change that while the lock is held.
+    known: Known,
+}
+
+/// What is live, once it was read; nobody else can change that while the lock is held.
+#[derive(Debug, Default)]
+struct Known {
     live: OnceCell<Option<Box<Generation>>>,
+    links: OnceCell<BTreeMap<String, Place>>,
 }
 
 impl<'s> Locked<'s> {
@@ -98,7 +103,7 @@ impl<'s> Locked<'s> {
                         store,
                         name: name.clone(),
                         lock,
-                        live: OnceCell::new(),
+                        known: Known::default(),
                     });
                 }
                 // Somebody deleted the profile between two steps.
@@ -133,7 +138,7 @@ impl<'s> Locked<'s> {
                 store,
                 name: name.clone(),
                 lock,
-                live: OnceCell::new(),
+                known: Known::default(),
             })),
             Ok(None) => Ok(Tried::Busy),
             Err(crate::store::Error::Io { source, .. })
@@ -155,12 +160,32 @@ impl<'s> Locked<'s> {
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn current(&self) -> Result<Option<Generation>, Error> {
-        if let Some(live) = self.live.get() {
-            return Ok(live.as_deref().cloned());
+    pub fn current(&self) -> Result<Option<&Generation>, Error> {
+        if let Some(live) = self.known.live.get() {
+            return Ok(live.as_deref());
         }
         let live = readable(current(self.store, &self.name))?.map(Box::new);
-        Ok(self.live.get_or_init(|| live).as_deref().cloned())
+        Ok(self.known.live.get_or_init(|| live).as_deref())
+    }
+
+    /// The paths that the live generation shows, each where its link says that it stands; none where nothing is live.
+    ///
+    /// # Errors
+    /// As for [`Locked::current`].
+    pub fn places(&self) -> Result<BTreeMap<String, Place>, Error> {
+        match self.current()? {
+            Some(live) => Ok(places_by(live, self.links(live)?)),
+            None => Ok(BTreeMap::new()),
+        }
+    }
+
+    /// What the links of the live generation show.
+    fn links(&self, live: &Generation) -> Result<&BTreeMap<String, Place>, Error> {
+        if let Some(links) = self.known.links.get() {
+            return Ok(links);
+        }
+        let links = links(&folder_of(self.store, &self.name, live.number))?;
+        Ok(self.known.links.get_or_init(|| links))
     }
 
     /// Shows `change`, and moves `out_link` there if one is given; durable when it returns.
@@ -174,20 +199,20 @@ impl<'s> Locked<'s> {
     ) -> Result<Committed, Error> {
         // Whoever made the profile's folder may not have come to the sync yet.
         self.store.sync_names(&self.store.layout().profiles())?;
-        let live = self.current()?;
-        let committed = match &live {
+        let committed = match self.current()? {
             Some(live) if self.shows(live, &change.environments)? => {
-                let folder = folder_of(self.store, &self.name, live.number);
+                let number = live.number;
+                let folder = folder_of(self.store, &self.name, number);
                 // Whoever moved the link may not have come to the sync yet.
                 self.sync(&folder)?;
                 Committed {
-                    number: live.number,
+                    number,
                     folder,
                     changed: false,
                 }
             }
             _ => {
-                self.live = OnceCell::new();
+                self.known = Known::default();
                 self.make(change, current_number(self.store, &self.name)?)?
             }
         };
@@ -203,8 +228,7 @@ impl<'s> Locked<'s> {
         live: &Generation,
         environments: &BTreeMap<String, Place>,
     ) -> Result<bool, Error> {
-        let folder = folder_of(self.store, &self.name, live.number);
-        Ok(live.environments == names(environments) && links(&folder)? == *environments)
+        Ok(live.environments == names(environments) && self.links(live)? == environments)
     }
 
     fn make(&self, change: &Change, previous: Option<u64>) -> Result<Committed, Error> {
@@ -313,7 +337,7 @@ impl<'s> Locked<'s> {
 
     /// The number of what was live before the current generation.
     fn before_live(&self) -> Result<Option<u64>, Error> {
-        let Some(mut shown) = self.current()? else {
+        let Some(mut shown) = self.current()?.cloned() else {
             return Ok(current_number(self.store, &self.name)?.and_then(below));
         };
         // What a rollback made stands for what it restores, so that going back twice goes two steps.
@@ -327,73 +351,6 @@ impl<'s> Locked<'s> {
             }
         }
         Ok(shown.previous)
-    }
-
-    /// Drops the generation `number`, unless it is live.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn drop_generation(&self, number: u64) -> Result<bool, Error> {
-        if current_number(self.store, &self.name)? == Some(number) {
-            return Ok(false);
-        }
-        let all = self.folder().join("generations");
-        let folder = folder_of(self.store, &self.name, number);
-        // Under its number it is whole or gone at every moment.
-        let doomed = all.join(format!(".g-{}", random_id()?));
-        let doomed = match rustix::fs::rename(&folder, &doomed) {
-            Ok(()) => {
-                self.store.sync_names(&all)?;
-                doomed
-            }
-            Err(Errno::NOENT) => return Ok(false),
-            // No room for another name, or a lower layer of overlayfs.
-            Err(Errno::NOSPC | Errno::DQUOT | Errno::XDEV) => folder,
-            Err(error) => return Err(Error::io("rename", folder, error)),
-        };
-        fs_err::remove_dir_all(&doomed).map_err(|error| Error::io("remove", doomed, error))?;
-        self.store.sync_names(&all)?;
-        Ok(true)
-    }
-
-    /// Removes what killed writers of this profile left under dot names.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn remove_leftovers(&self) -> Result<(), Error> {
-        for (folder, prefix) in [
-            (self.folder().join("generations"), ".g-"),
-            (self.folder(), ".current-"),
-            (self.folder(), ".new-"),
-        ] {
-            let names = match fs_err::read_dir(&folder) {
-                Ok(names) => names,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(Error::io("list", folder, error)),
-            };
-            for name in names {
-                let path = name
-                    .map_err(|source| Error::io("list", &folder, source))?
-                    .path();
-                let is_leftover = path
-                    .file_name()
-                    .is_some_and(|name| name.as_encoded_bytes().starts_with(prefix.as_bytes()));
-                if !is_leftover {
-                    continue;
-                }
-                let is_folder = fs_err::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir());
-                // An empty one of another account goes too, even where nobody else may look into it.
-                let removed = if !is_folder {
-                    fs_err::remove_file(&path)
-                } else if fs_err::remove_dir(&path).is_ok() {
-                    Ok(())
-                } else {
-                    fs_err::remove_dir_all(&path)
-                };
-                removed.map_err(|source| Error::io("remove", &path, source))?;
-            }
-        }
-        Ok(())
     }
 
     /// Whether it shows nothing and has no generation, as when its first one was never made.

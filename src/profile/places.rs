@@ -19,13 +19,21 @@ pub fn places(
     profile: &ProfileName,
     generation: &Generation,
 ) -> Result<BTreeMap<String, Place>, Error> {
-    let shown = links(&folder_of(store, profile, generation.number))?;
+    let links = links(&folder_of(store, profile, generation.number))?;
+    Ok(places_by(generation, &links))
+}
+
+/// The same with what the links show.
+pub(super) fn places_by(
+    generation: &Generation,
+    links: &BTreeMap<String, Place>,
+) -> BTreeMap<String, Place> {
     let place = |(link, name): (&String, &StorePathName)| {
-        let shown = shown.get(link).filter(|place| place.name == *name);
+        let shown = links.get(link).filter(|place| place.name == *name);
         let place = shown.cloned().unwrap_or(Place::own(name.clone()));
         (link.clone(), place)
     };
-    Ok(generation.environments.iter().map(place).collect())
+    generation.environments.iter().map(place).collect()
 }
 
 /// The names alone, as a record has them.

@@ -16,7 +16,7 @@ use crate::gc::{self, Collected, Limits, Reach};
 use crate::model::generation::Cause;
 use crate::model::name::ProfileName;
 use crate::model::store_path::StorePathName;
-use crate::profile::{Change, Locked, current, places};
+use crate::profile::{Change, Locked, current};
 
 /// What pruning removed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -117,7 +117,8 @@ fn drop_undeclared(cx: &Context<'_>) -> Result<Vec<String>, Error> {
         return Ok(dropped);
     }
     let keep = |link: &String| !dropped.contains(link);
-    let mut environments = places(cx.store, &pulled, &live)?;
+    let before = live.number;
+    let mut environments = locked.places()?;
     environments.retain(|link, _| keep(link));
     let mut declarations = live.declarations.clone();
     declarations.retain(|link, _| keep(link));
@@ -129,7 +130,7 @@ fn drop_undeclared(cx: &Context<'_>) -> Result<Vec<String>, Error> {
         declarations,
         now: cx.now,
     };
-    commit(cx, &mut locked, &change, Some(live.number))?;
+    commit(cx, &mut locked, &change, Some(before))?;
     Ok(dropped)
 }
 

@@ -12,7 +12,7 @@ use super::outcome::Outcome;
 use crate::model::generation::Cause;
 use crate::model::name::ProfileName;
 use crate::model::platform::Platform;
-use crate::profile::{Change, Locked, places};
+use crate::profile::{Change, Locked};
 use crate::progress::Phase;
 
 /// A pulled environment.
@@ -55,14 +55,10 @@ pub fn pull(cx: &Context<'_>, found: Found<'_>, platform: &Platform) -> Result<P
     // The path was there already, perhaps renamed by somebody who has not come to the sync.
     cx.store.sync_folder()?;
     let mut locked = Locked::wait(cx.store, &ProfileName::pulled(), cx.observer)?;
+    let mut environments = locked.places()?;
     let live = locked.current()?;
-    let (mut environments, mut declarations) = match &live {
-        Some(live) => (
-            places(cx.store, &ProfileName::pulled(), live)?,
-            live.declarations.clone(),
-        ),
-        None => <_>::default(),
-    };
+    let before = live.map(|live| live.number);
+    let mut declarations = live.map_or_else(<_>::default, |live| live.declarations.clone());
     environments.insert(link.clone(), outcome.published.place());
     if let Some(file) = found.project.file() {
         declarations.insert(link.clone(), file.display().to_string());
@@ -75,7 +71,7 @@ pub fn pull(cx: &Context<'_>, found: Found<'_>, platform: &Platform) -> Result<P
         declarations,
         now: cx.now,
     };
-    commit(cx, &mut locked, &change, live.map(|live| live.number))?;
+    commit(cx, &mut locked, &change, before)?;
     cx.phase(found.environment.name.as_str(), Phase::Ready);
     Ok(Pulled { outcome, link })
 }

@@ -350,11 +350,7 @@ fn show(
             realized.profile
         ));
     }
-    let shown = match &live {
-        Some(live) => profile::places(cx.store, &realized.profile, live)?,
-        None => BTreeMap::new(),
-    };
-    let mut environments = kept_links(project, request, shown, &cx.host);
+    let mut environments = kept_links(project, request, locked.places()?, &cx.host);
     for environment in &realized.environments {
         if let Some(outcome) = &environment.outcome {
             environments.insert(environment.link.clone(), outcome.published.place());

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -196,6 +196,12 @@ fn document(
     }
 }
 
+/// A path as text; nearly all are, which costs less to see than to replace what is not.
+fn shown(path: &Path) -> String {
+    path.to_str()
+        .map_or_else(|| path.display().to_string(), str::to_owned)
+}
+
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -218,7 +224,7 @@ fn environment(
         version: declared.version.clone(),
         platform: request.platform.clone(),
         link: one.link.clone(),
-        path: outcome.map(|outcome| outcome.published.path().display().to_string()),
+        path: outcome.map(|outcome| shown(outcome.published.path())),
         status,
         source: outcome.map(|outcome| outcome.source.clone()),
         source_digest: outcome.and_then(|outcome| outcome.source_digest.clone()),
@@ -229,7 +235,7 @@ fn environment(
             .map(|outcome| {
                 let artifacts = outcome.published.artifacts();
                 artifacts
-                    .map(|(role, path)| (role.clone(), path.display().to_string()))
+                    .map(|(role, path)| (role.clone(), shown(&path)))
                     .collect()
             })
             .unwrap_or_default(),
