@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import pathlib
+import random
 import re
 import resource
 import shutil
@@ -81,17 +82,23 @@ def nix(work, paths, alive):
     return measured(["nix-collect-garbage"], env=environment)
 
 
-def waits(pyro, work, environment):
-    """The longest time that a realize slept for a lock while a collection of everything ran, in milliseconds."""
+def waits(pyro, work, environment, alive, paths):
+    """The longest that a realize slept for locks, in milliseconds, while a collection of everything ran.
+
+    They realize in turn what is held and stays, and what is collected at that time.
+    """
     collecting = subprocess.Popen([*pyro, "-q", "gc"], stdout=subprocess.DEVNULL, env=environment)
     longest, runs = 0.0, 0
     while collecting.poll() is None:
-        trace = work / "trace"
-        subprocess.run(["strace", "-f", "-T", "-o", str(trace), "-e", "trace=clock_nanosleep,flock",
-                        *pyro, "-q", "realize", str(work / "alive.toml")],
-                       check=True, stdout=subprocess.DEVNULL, env=environment)
-        slept = sum(float(found) for found in re.findall(r"clock_nanosleep\(.*<([0-9.]+)>", trace.read_text()))
-        longest, runs = max(longest, slept * 1000), runs + 1
+        first = random.randrange(alive, paths - 20)
+        doomed = declaration(work, f"doomed{runs}", range(first, first + 20))
+        for file in (work / "alive.toml", doomed):
+            trace = work / "trace"
+            subprocess.run(["strace", "-f", "-T", "-o", str(trace), "-e", "trace=clock_nanosleep,flock",
+                            *pyro, "-q", "realize", str(file)],
+                           check=True, stdout=subprocess.DEVNULL, env=environment)
+            slept = sum(float(found) for found in re.findall(r"clock_nanosleep\(.*<([0-9.]+)>", trace.read_text()))
+            longest, runs = max(longest, slept * 1000), runs + 1
     return longest, runs
 
 
@@ -126,7 +133,7 @@ def main():
         for name, (one_wall, one_cpu) in rows:
             print(f"| {name} | {one_wall:.2f} | {one_cpu:.2f} | {one_wall / wall:.1f} | {one_cpu / cpu:.1f} |")
         pyro_store(pyro, work, options.paths, options.alive, environment)
-        longest, runs = waits(pyro, work, environment)
+        longest, runs = waits(pyro, work, environment, options.alive, options.paths)
         print(f"\nlongest wait of {runs} realizes while a collection ran: {longest:.1f} ms")
         subprocess.run(["chmod", "-R", "u+w", folder], check=False)
 

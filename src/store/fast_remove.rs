@@ -26,10 +26,29 @@ pub(super) fn tree(parent: BorrowedFd<'_>, name: &[u8]) -> Result<u64> {
         return Ok(0);
     };
     let mut moved = 0_usize;
-    let freed = empty(top.as_fd(), top.as_fd(), 0, &mut moved)?;
-    drop(top);
-    remove_folder(parent, name)?;
+    let freed = opened(parent, name, top.as_fd(), top.as_fd(), 0, &mut moved)?;
     Ok(freed + own)
+}
+
+/// Empties the open folder `name` of `parent` and removes it; tells what its content frees.
+fn opened(
+    parent: BorrowedFd<'_>,
+    name: &[u8],
+    folder: BorrowedFd<'_>,
+    top: BorrowedFd<'_>,
+    depth: usize,
+    moved: &mut usize,
+) -> Result<u64> {
+    let mut freed = 0;
+    loop {
+        let (found, bytes) = empty(folder, top, depth, moved)?;
+        freed += bytes;
+        match remove_folder(parent, name) {
+            // Removing while listing skips names on some file systems, and deep folders may have been moved up to here.
+            Err(Errno::NOTEMPTY | Errno::EXIST) if found > 0 => {}
+            other => return other.map(|()| freed),
+        }
+    }
 }
 
 /// What another remover of the same tree took away is `None`.
@@ -84,51 +103,44 @@ fn open_for_removal(parent: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, u64
     Ok((fd, bytes_of(&meta)))
 }
 
-/// Empties a folder; tells what that frees.
+/// Empties a folder as it is listed once; tells how many names there were and what that frees.
 fn empty(
     folder: BorrowedFd<'_>,
     top: BorrowedFd<'_>,
     depth: usize,
     moved: &mut usize,
-) -> Result<u64> {
-    let mut freed = 0;
-    // Removing while listing may skip names on some file systems, so list until nothing is left.
-    loop {
-        let mut found = false;
-        for entry in Dir::read_from(folder)? {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if name == b"." || name == b".." {
-                continue;
-            }
-            found = true;
-            match if entry.file_type() == FileType::Directory {
-                Err(Errno::ISDIR)
-            } else {
-                remove_one(folder, name)
-            } {
-                Ok(bytes) => {
-                    freed += bytes;
-                    continue;
-                }
-                Err(Errno::NOENT) => continue,
-                Err(Errno::ISDIR) => {}
-                Err(error) => return Err(error),
-            }
-            let Some((child, own)) = gone(open_for_removal(folder, name))? else {
-                continue;
-            };
-            if depth >= DEEP {
-                gone(move_up(folder, name, top, moved))?;
-            } else {
-                freed += empty(child.as_fd(), top, depth + 1, moved)? + own;
-                remove_folder(folder, name)?;
-            }
+) -> Result<(usize, u64)> {
+    let (mut found, mut freed) = (0, 0);
+    for entry in Dir::read_from(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name == b"." || name == b".." {
+            continue;
         }
-        if !found {
-            return Ok(freed);
+        found += 1;
+        match if entry.file_type() == FileType::Directory {
+            Err(Errno::ISDIR)
+        } else {
+            remove_one(folder, name)
+        } {
+            Ok(bytes) => {
+                freed += bytes;
+                continue;
+            }
+            Err(Errno::NOENT) => continue,
+            Err(Errno::ISDIR) => {}
+            Err(error) => return Err(error),
+        }
+        let Some((child, own)) = gone(open_for_removal(folder, name))? else {
+            continue;
+        };
+        if depth >= DEEP {
+            gone(move_up(folder, name, top, moved))?;
+        } else {
+            freed += opened(folder, name, child.as_fd(), top, depth + 1, moved)? + own;
         }
     }
+    Ok((found, freed))
 }
 
 /// Moves a deep folder directly below the top, under a name that is free there.

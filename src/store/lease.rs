@@ -102,6 +102,11 @@ impl Store {
         LockFile::is_held(&self.layout().lease(hash))
     }
 
+    /// Whether the lease of `hash` has a file now; while it has none, nobody holds it.
+    pub(super) fn has_lease_file(&self, hash: StoreHash) -> bool {
+        !is_absent(&self.layout().lease(hash))
+    }
+
     /// When `name` was last leased, in seconds since the epoch; without a lease file, when it came to be; 0 for a path
     /// that is gone.
     #[must_use]

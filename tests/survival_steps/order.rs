@@ -222,3 +222,21 @@ fn the_descriptor_of_syncfs_is_opened_before_the_first_file() {
     let files = trace[made..synced].iter().filter(opens).count();
     assert!(files > 64, "{files} files are too few for syncfs");
 }
+
+/// To make a file beside many that were just deleted is slow, and trash that nobody has leased needs none.
+#[test]
+fn a_collection_makes_no_lease_file() {
+    let Some(world) = World::new(&rows::GC) else {
+        return;
+    };
+    let trace = world.trace(Calls::Changing);
+    let is_trash = |call: &&Call| call.name.starts_with("rename") && call.other.contains("/.t-");
+    let trash = trace.iter().filter(is_trash).count();
+    let made: Vec<_> = trace
+        .iter()
+        .filter(|call| call.path.contains("/leases/.new-"))
+        .collect();
+    println!("{trash} paths became trash, in {} calls", trace.len());
+    assert!(trash >= 1);
+    assert!(made.is_empty(), "{made:?}");
+}
