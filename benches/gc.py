@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 
+from nix import nix_store
+
 
 def measured(command, **options):
     """Wall and CPU seconds of one command and its children."""
@@ -63,12 +65,7 @@ def pyro_store(pyro, work, paths, alive, environment):
 def nix(work, paths, alive):
     if not shutil.which("nix-store"):
         return None
-    root = work / "nix"
-    environment = {**os.environ, "NIX_STORE_DIR": str(root / "store"), "NIX_STATE_DIR": str(root / "var"),
-                   "NIX_LOG_DIR": str(root / "log"), "NIX_CONF_DIR": str(root / "etc"), "HOME": str(work),
-                   "NIX_REMOTE": "", "_NIX_TEST_NO_SANDBOX": "1"}
-    (root / "etc").mkdir(parents=True)
-    (root / "etc/nix.conf").write_text("sandbox = false\nbuild-users-group =\n")
+    root, environment = nix_store(work)
     added = []
     for first in range(0, paths, 500):
         names = [str(work / "in" / f"e{n}") for n in range(first, min(paths, first + 500))]

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
-"""Measures a full check of 2 GiB against b3sum on the same files, warm, and prints a table for docs/performance.md.
+"""Measures a full check of 2 GiB against b3sum and nix-store --verify, warm, and prints a table for docs/performance.md.
 
     cargo build --release && python3 benches/verify.py [--pyro target/release/pyro] [--runs 9]
 
-Once as one file and once as two thousand. Contenders run in turn, so a busy machine hits all alike. Needs b3sum, gcc.
+Once as one file and once as two thousand. Contenders run in turn, so a busy machine hits all alike. Needs b3sum, gcc, and
+nix-store, which is left out without it.
 """
 import argparse
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
 from measure import HERE, measured, median_of, table
+from nix import nix_store
 
 MIB = 1 << 20
 
@@ -47,6 +50,12 @@ def of_size(work, pyro, name, files, runs):
     environment = {**os.environ, "HOME": str(work), "CI": "true"}
     words = [pyro, "--store", str(work / "store"), "-q"]
     subprocess.run([*words, "realize", str(declaration)], check=True, stdout=subprocess.DEVNULL, env=environment)
+    contenders = {}
+    if shutil.which("nix-store"):
+        _, of_nix = nix_store(work / f"of-{name}")
+        subprocess.run(["nix-store", "--add", str(work / name)], check=True, stdout=subprocess.DEVNULL, env=of_nix)
+        contenders["nix-store --verify --check-contents"] = lambda: measured(
+            ["nix-store", "--verify", "--check-contents"], work / "peak", env=of_nix)
     subprocess.run(["rm", "-r", str(work / name)], check=True)
     path = subprocess.run([*words, "path", name, "--file", str(declaration)], check=True, text=True,
                           capture_output=True, env=environment).stdout.strip()
@@ -55,6 +64,7 @@ def of_size(work, pyro, name, files, runs):
     table(f"Full verify of 2 GiB in {files} files", median_of({
         "pyro": lambda: measured(check, work / "peak", env=environment),
         "b3sum": lambda: measured(["b3sum", *content], work / "peak", env=environment),
+        **contenders,
     }, runs))
 
 
