@@ -5,7 +5,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use pyro::model::store_path::StorePathName;
@@ -38,8 +38,24 @@ fn waiting(shelf: &Shelf, lock: &Path) -> (Child, impl Iterator<Item = String> +
 #[test]
 fn what_is_collected_while_a_realize_waits_for_it_is_built_again() {
     let shelf = Shelf::new();
-    shelf.realize_loose("a");
+    // An archive that the lock pins: a folder that was just written is copied again whatever the store has.
+    shelf.declare("a");
+    let project = shelf.scene.project();
+    let mut tar = Command::new("tar");
+    tar.arg("-C")
+        .arg(project.join("a"))
+        .arg("-cf")
+        .arg(project.join("a.tar"))
+        .arg("data");
+    assert!(tar.status().unwrap().success());
+    shelf.scene.declare(
+        "schema = 1\nprofile = \"ci\"\n[environments.a]\nversion = \"1\"\nsources = [{ archive = \"a.tar\" }]\n",
+    );
+    shelf.scene.quick_json(&["realize"]);
     let (store, name) = opened(&shelf, "a");
+    shelf
+        .scene
+        .quick_json(&["profile", "delete", "ci", "--yes"]);
     // As a collection has it between its last look at the roots and the rename.
     let lease = store.try_exclusive_lease(name.hash()).unwrap().unwrap();
     let (mut child, rest) = waiting(&shelf, lease.path());
