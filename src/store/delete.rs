@@ -51,6 +51,11 @@ impl Store {
         for name in names {
             fast_remove::tree(folder.as_fd(), name.as_bytes()).doing("remove", root.join(name))?;
         }
+        let unsynced = self.layout().unsynced();
+        if let Some(name) = unsynced.file_name() {
+            fast_remove::tree(folder.as_fd(), name.as_encoded_bytes())
+                .doing("remove", &unsynced)?;
+        }
         fast_remove::tree(folder.as_fd(), b"layout.json")
             .doing("remove", self.layout().marker())?;
         let mut left = Vec::new();

@@ -4,12 +4,15 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use super::Store;
 use super::check::is_refusal;
 use super::error::{Doing, Error};
 use super::lock_file::LockFile;
+use super::lower::Lower;
 use super::uninterrupted;
+use crate::model::place::Home;
 use crate::progress::Observer;
 
 impl Store {
@@ -23,8 +26,12 @@ impl Store {
     /// When that file cannot be made or locked.
     pub fn without_sync(self, observer: &dyn Observer) -> Result<Self, Error> {
         let path = self.layout().unsynced();
-        let lock = LockFile::shared(&path, self.file_mode(), self.patience(), observer)?;
-        Ok(self.marked_unsynced(lock))
+        match LockFile::shared(&path, self.file_mode(), self.patience(), observer) {
+            Ok(lock) => Ok(self.marked_unsynced(lock)),
+            // Where nothing may be written there is nothing to sync either.
+            Err(Error::Io { source, .. }) if is_refusal(&source) => Ok(self),
+            Err(error) => Err(error),
+        }
     }
 
     /// Syncs the names in a folder, which may stand anywhere.
@@ -48,11 +55,31 @@ impl Store {
             return Ok(());
         }
         self.sync_what_is_not()?;
+        if let Some(lower) = self.lower().and_then(Lower::store) {
+            lower.sync_from_above()?;
+        }
         uninterrupted::fsync(self.folder()).doing("sync", self.layout().store())
+    }
+
+    /// Syncs what a store above builds on here, and writes nothing of its own.
+    fn sync_from_above(&self) -> Result<(), Error> {
+        let synced = if fs_err::symlink_metadata(self.layout().unsynced()).is_ok() {
+            uninterrupted::syncfs(self.folder())
+        } else {
+            uninterrupted::fsync(self.folder())
+        };
+        match synced {
+            // A file system that nobody can write to.
+            Err(Errno::INVAL | Errno::ROFS) => Ok(()),
+            synced => synced.doing("sync", self.layout().store()),
+        }
     }
 
     /// Syncs all that was made without, if anything; the next one need not where nobody makes more of it now.
     fn sync_what_is_not(&self) -> Result<(), Error> {
+        if self.home() != Home::Own {
+            return Ok(());
+        }
         let path = self.layout().unsynced();
         if fs_err::symlink_metadata(&path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
             return Ok(());

@@ -104,7 +104,8 @@ impl Store {
 
     /// Whether the lease of `hash` has a file now; while it has none, nobody holds it.
     pub(super) fn has_lease_file(&self, hash: StoreHash) -> bool {
-        !is_absent(&self.layout().lease(hash))
+        // While a deletion of the store has them under another name, nothing is known.
+        !is_absent(&self.layout().lease(hash)) || is_absent(&self.layout().leases())
     }
 
     /// When `name` was last leased, in seconds since the epoch; without a lease file, when it came to be; 0 for a path

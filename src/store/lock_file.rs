@@ -153,10 +153,10 @@ impl LockFile {
     }
 
     /// As [`LockFile::unlink`], but a file that another account made and this one may not remove (in a folder with the
-    /// sticky bit) stays: it guards nothing any more, and the collector of its maker removes it.
+    /// sticky bit, or on what is mounted for reading only) stays: it guards nothing any more, and the collector of its maker removes it.
     pub(super) fn unlink_if_allowed(self) -> Result<(), Error> {
         match rustix::fs::unlink(&self.path) {
-            Err(Errno::PERM | Errno::ACCESS) => Ok(()),
+            Err(Errno::PERM | Errno::ACCESS | Errno::ROFS) => Ok(()),
             other => other.doing("remove", &self.path),
         }
     }

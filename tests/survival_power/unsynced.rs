@@ -67,3 +67,39 @@ fn a_fast_realize_syncs_nothing_and_the_next_one_everything() {
     let (synced, _) = run(&world, REALIZE);
     assert_eq!(synced.all, 0);
 }
+
+#[test]
+fn a_lower_store_without_sync_is_synced_from_above_and_left_as_it_is() {
+    if !needs::program("strace", "strace") {
+        return;
+    }
+    let world = World::new();
+    fs_err::create_dir(world.project()).unwrap();
+    world.declare(Version::Few);
+    run(&world, &[REALIZE, &["--durability", "fast"]].concat());
+    let marker = world.store().join("unsynced");
+    let upper = world.disk().join("upper");
+    let place = ["--store", upper.to_str().unwrap()];
+    let lower = world.store();
+    let words = ["realize", "--lower", lower.to_str().unwrap()];
+    let (synced, _) = run(&world, &[&words[..], &place].concat());
+    assert!(synced.all > 0, "{synced:?}");
+    assert!(marker.exists() && !upper.join("unsynced").exists());
+    let own = fs_err::read_dir(upper.join("store")).unwrap().count();
+    assert_eq!(own, 0, "it was built again");
+}
+
+#[test]
+fn a_store_without_sync_is_deleted_whole() {
+    let world = World::new();
+    fs_err::create_dir(world.project()).unwrap();
+    world.declare(Version::Few);
+    for words in [
+        &[REALIZE, &["--durability", "fast"]].concat()[..],
+        &["store", "delete", "--yes"],
+    ] {
+        let ended = world.command(words).output().unwrap();
+        assert!(ended.status.success(), "{words:?}: {ended:?}");
+    }
+    assert!(!world.store().exists());
+}
