@@ -256,6 +256,18 @@ mod tests {
     }
 
     #[test]
+    fn a_collector_leaves_the_tree_of_a_repair_that_is_at_work() {
+        with_trash(|store, staged, trash| {
+            let hash = staged.name.hash();
+            let there = std::collections::BTreeSet::from([hash]);
+            assert_eq!(store.delete_trash(hash, trash, &there).unwrap(), None);
+            let lease = store.lease(hash, &Silent).unwrap();
+            let (_lease, placed) = staged.replace_in_place(trash, lease, &Silent).unwrap();
+            assert_eq!(placed, Placed::Renamed);
+        });
+    }
+
+    #[test]
     fn what_somebody_else_published_meanwhile_is_taken_if_it_is_valid() {
         with_trash(|store, staged, trash| {
             let lease = || store.lease(staged.name.hash(), &Silent).unwrap();

@@ -105,6 +105,11 @@ impl Store {
         name: &str,
         there: &BTreeSet<StoreHash>,
     ) -> Result<Option<u64>, Error> {
+        // A repair that cannot exchange has its good tree under such a name, and no lease while it takes the exclusive one.
+        let id = name.rsplit('-').next().unwrap_or_default();
+        if LockFile::is_held(&self.layout().staging_lock(id))? {
+            return Ok(None);
+        }
         // Without a lease file nobody holds a lease, and who takes one from now on cannot reach this. To make the file only
         // to lock it costs more than all else: ext4 is slow to find room for what is new beside what was just deleted.
         if self.has_lease_file(hash) {
