@@ -22,8 +22,8 @@ const BLOCK: u64 = 512;
 ///
 /// ```
 /// let folder = tempfile::tempdir()?;
-/// std::fs::write(folder.path().join("one"), [1; 9000])?;
-/// std::fs::hard_link(folder.path().join("one"), folder.path().join("two"))?;
+/// fs_err::write(folder.path().join("one"), [1; 9000])?;
+/// fs_err::hard_link(folder.path().join("one"), folder.path().join("two"))?;
 /// let mut usage = pyro::store::Usage::default();
 /// let bytes = usage.of(folder.path());
 /// assert!((9000..20_000).contains(&bytes), "{bytes}");

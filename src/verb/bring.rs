@@ -4,27 +4,23 @@
 //! unpack, seal, publish. What is absent, empty or lacks an artifact, cannot be reached, is denied or not allowed is
 //! reported and the next one tried. Wrong bytes, a bad declaration and a full disk never are.
 
-use std::io::Read;
+mod image;
 
 use super::context::{Context, Policy};
-use super::diff_id::Uncompressed;
 use super::error::Error;
 use super::local;
 use super::look::{Seen, Wanted, pin_input, see_remote};
 use super::outcome::{Outcome, Skipped, Why};
-use crate::fetch::{self, Fetched, Image, LayerKind};
+use crate::fetch::{self, Fetched, Image};
 use crate::model::artifact::ArtifactError;
 use crate::model::input::Input;
 use crate::model::pin::{Pin, PinnedLayer};
 use crate::model::realisation::{FolderRecord, Realisation};
-use crate::model::source::{ArchiveSource, OciSource, Source};
+use crate::model::source::{ArchiveSource, Source};
 use crate::model::tree::TreeError;
 use crate::progress::{Event, Phase};
 use crate::store::{self, Published, Staged, Staging};
 use crate::unpack;
-
-/// How much of a titled layer is looked at to tell a tar from a plain file.
-const PEEK: u64 = 64 * 1024;
 
 /// What came of one source.
 pub(super) enum Made {
@@ -154,7 +150,7 @@ fn from_source(cx: &Context<'_>, wanted: &Wanted<'_>, index: usize) -> Result<Ma
         (Source::Archive(archive), Some(Pin::Archive { .. })) => {
             from_archive(cx, &pinned, index, archive)
         }
-        (Source::Oci(oci), Some(Pin::Oci { .. })) => from_image(cx, &pinned, index, oci),
+        (Source::Oci(oci), Some(Pin::Oci { .. })) => image::from_image(cx, &pinned, index, oci),
         _ => Ok(Made::Skip(
             "the lock has no pin for it".to_owned(),
             Why::Policy,
@@ -316,87 +312,6 @@ fn unpack_archive(
         &Source::Archive(archive.clone()),
         provenance.source,
     )
-}
-
-fn from_image(
-    cx: &Context<'_>,
-    wanted: &Wanted<'_>,
-    index: usize,
-    oci: &OciSource,
-) -> Result<Made, Error> {
-    let Some(Pin::Oci { digest, output, .. }) = wanted.pins[index].clone() else {
-        return Ok(Made::Skip(
-            "the lock has no pin for it".to_owned(),
-            Why::Policy,
-        ));
-    };
-    cx.phase(wanted.name(), Phase::Fetch);
-    let image = cx
-        .fetcher
-        .image(oci, wanted.base, &wanted.platform, Some(&digest))?;
-    let mut staging = Staging::begin(cx.store, wanted.environment.layout)?;
-    for n in 0..image.layers().len() {
-        unpack_layer(cx, wanted, &image, n, &mut staging)?;
-    }
-    let staged = match seal(cx, wanted, staging, image.source())? {
-        Ok(staged) => staged,
-        Err(reason) => return Ok(Made::Skip(reason, Why::Absent)),
-    };
-    let pin = Pin::Oci {
-        digest,
-        layers: layers(&image),
-        output,
-    };
-    keep(
-        cx,
-        wanted,
-        staged,
-        pin,
-        &Source::Oci(oci.clone()),
-        image.source().to_owned(),
-    )
-}
-
-fn unpack_layer(
-    cx: &Context<'_>,
-    wanted: &Wanted<'_>,
-    image: &Image,
-    n: usize,
-    staging: &mut Staging<'_>,
-) -> Result<(), Error> {
-    let layer = &image.layers()[n];
-    let mut fetched = cx.fetcher.layer(wanted.name(), image, n)?;
-    cx.phase(wanted.name(), Phase::Unpack);
-    let source_text = format!("layer {} of {}", layer.digest(), image.source());
-    // A plain file that was pushed without a media type of its own says that it is a tar.
-    let mut peeked = Vec::new();
-    let title = match (layer.kind(), layer.title()) {
-        (LayerKind::Blob { title }, _) => Some(title),
-        (LayerKind::Tar, None) => None,
-        (LayerKind::Tar, Some(title)) => {
-            let looked = fetched.by_ref().take(PEEK).read_to_end(&mut peeked);
-            looked.map_err(|error| read_error(error, &source_text))?;
-            (!unpack::decompress::may_be_archive(&peeked)).then_some(title)
-        }
-    };
-    let mut bytes = peeked.as_slice().chain(&mut fetched);
-    if let Some(title) = title {
-        let unpacked = unpack::blob(&mut bytes, staging, title, layer.size());
-        return finish(unpacked, fetched, &source_text).map(|_provenance| ());
-    }
-    let number = u32::try_from(n + 1).unwrap_or(u32::MAX);
-    let unpacked = match unpack::decompress::reader(Box::new(bytes)) {
-        Ok((_, tar)) => {
-            let mut tar = Uncompressed::new(tar, layer.diff_id(), cx.depth);
-            let unpacked = unpack::layer(&mut tar, staging, unpack::Layer { number });
-            if unpacked.is_ok() {
-                tar.finish(&source_text)?;
-            }
-            unpacked
-        }
-        Err(error) => Err(error),
-    };
-    finish(unpacked, fetched, &source_text).map(|_provenance| ())
 }
 
 fn read_error(error: std::io::Error, source_text: &str) -> Error {
