@@ -1,5 +1,6 @@
 //! One collection.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -89,8 +90,12 @@ impl Collected {
 
     /// Notes what could not be removed, once.
     pub(super) fn refuse(&mut self, path: PathBuf, error: &dyn std::error::Error) {
+        self.leave(path, with_cause(error));
+    }
+
+    fn leave(&mut self, path: PathBuf, why: String) {
         if !self.refused.iter().any(|(known, _)| *known == path) {
-            self.refused.push((path, with_cause(error)));
+            self.refused.push((path, why));
         }
     }
 }
@@ -147,6 +152,7 @@ fn drop_generations(
         limits,
         now,
         records: &records,
+        unread: RefCell::default(),
     };
     for profile in plan.touched() {
         let dropped = match Locked::try_existing(store, profile) {
@@ -169,6 +175,10 @@ fn drop_generations(
             }
             Err(error) => collected.refuse(store.layout().profile(&profile), &error),
         }
+    }
+    let unread = plan.unread.iter().cloned();
+    for (path, why) in unread.chain(judge.unread.into_inner()) {
+        collected.leave(path, why);
     }
     Ok(())
 }
@@ -205,7 +215,7 @@ fn retire(
 }
 
 /// What the store said, and why.
-fn with_cause(error: &dyn std::error::Error) -> String {
+pub(super) fn with_cause(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),

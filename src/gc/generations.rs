@@ -8,12 +8,14 @@
 //! - `pulled` keeps its current generation only.
 //! - The profile of an out-link keeps what links show, and its current one; it goes when no link shows it.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use super::Error;
+use super::collect::with_cause;
 use super::limits::Limits;
 use super::records::{Need, Records};
 use crate::model::digest::FileHash;
@@ -56,6 +58,8 @@ pub(super) struct Judge<'a> {
     pub(super) limits: &'a Limits,
     pub(super) now: Timestamp,
     pub(super) records: &'a Records,
+    /// Generations that could not be judged, and why.
+    pub(super) unread: RefCell<Vec<(PathBuf, String)>>,
 }
 
 impl Judge<'_> {
@@ -88,7 +92,16 @@ impl Judge<'_> {
             return Ok(Doom::None);
         }
         // What cannot be read is judged by nobody.
-        let read = |number: &u64| profile::generation(self.store, profile, *number).ok();
+        let read = |number: &u64| match profile::generation(self.store, profile, *number) {
+            Ok(generation) => Some(generation),
+            Err(error) => {
+                let folder = self.store.layout().profile(profile);
+                let folder = folder.join("generations").join(number.to_string());
+                let mut unread = self.unread.borrow_mut();
+                unread.push((folder, with_cause(&error)));
+                None
+            }
+        };
         let history: Vec<Generation> = numbers.iter().filter_map(read).collect();
         let Some(live) = history.iter().find(|one| Some(one.number) == current) else {
             return Ok(Doom::None);

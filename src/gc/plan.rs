@@ -1,6 +1,8 @@
 //! What a collection would do, found by looking only.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
@@ -52,6 +54,8 @@ pub struct Plan {
     pub records: Vec<Root>,
     /// Root records that cannot be judged now, and stay.
     pub unclear: Vec<Root>,
+    /// Generations whose records cannot be read, and why; they stay.
+    pub unread: Vec<(PathBuf, String)>,
     /// Generations.
     pub generations: Vec<DoomedGeneration>,
     /// Profiles.
@@ -86,8 +90,10 @@ pub fn plan(store: &Store, limits: &Limits, now: Timestamp, freed: u64) -> Resul
         limits,
         now,
         records: &records,
+        unread: RefCell::default(),
     };
     doom(store, &judge, &mut plan)?;
+    plan.unread = judge.unread.into_inner();
     let roots = Roots::read(store)?;
     let all = store.list()?.paths;
     let mut loose = Vec::new();

@@ -6,6 +6,7 @@
 //! A new link is made under a dot name beside the old one and renamed over it. That name is always the same for one
 //! link and one profile, so whoever has the profile's lock knows where a killed writer may have left it.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -33,9 +34,12 @@ impl OutLink {
         let name = path.file_name().ok_or_else(|| Error::OutLinkName {
             path: path.to_owned(),
         })?;
-        let folder = fs_err::canonicalize(folder).map_err(|source| Error::OutLinkFolder {
-            path: path.to_owned(),
-            source,
+        let folder = fs_err::canonicalize(folder).map_err(|source| match source.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => Error::OutLinkFolder {
+                path: path.to_owned(),
+                source,
+            },
+            _ => Error::io("find the folder of", path, source),
         })?;
         let path = folder.join(name);
         let Some(text) = path.to_str().map(str::to_owned) else {
@@ -52,7 +56,7 @@ impl OutLink {
             path: self.path.clone(),
         };
         match fs_err::symlink_metadata(&self.path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("look at", &self.path, error)),
             Ok(meta) if !meta.is_symlink() => Err(taken()),
             Ok(_) => {

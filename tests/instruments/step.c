@@ -11,7 +11,8 @@
  *               short    the call transfers half of its bytes
  *               stand    the thread stands still until a line comes in; the others go on
  *   -e ERRNO    a number; 28 (ENOSPC) by default
- *   -f          for good: with `errno`, all that come after the Nth fail too
+ *   -f          for good: with `errno`, all that come after the Nth fail too; for want of room only those that may
+ *               need some
  *   -r          calls that only read (open, read, list, stat, readlink) count too
  *   -c CALLS    only calls of these names count
  *   -t TRACE    write a line for each call: number, thread, then CALL and its result
@@ -479,6 +480,21 @@ static int act(pid_t id, const struct __ptrace_syscall_info *info, const struct 
     return 0;
 }
 
+/* Whether a call could fail like this: what only looks, or locks, needs no room. */
+static int can_fail(const struct step *step)
+{
+    if (error_number != ENOSPC && error_number != EDQUOT)
+        return 1;
+    switch (step->call->kind) {
+    case READS:
+        return 0;
+    case OPENS:
+        return (step->flags & (O_CREAT | O_TRUNC)) != 0;
+    default:
+        return strcmp(step->call->name, "flock") != 0;
+    }
+}
+
 /* A thread is about to begin a call of the table. */
 static void begins(struct thread *thread)
 {
@@ -491,7 +507,7 @@ static void begins(struct thread *thread)
         step->number = ++count;
         if (count == wanted)
             hit = *step;
-        if (wanted && (count == wanted || (for_good && action == ERRNO && count > wanted)))
+        if (wanted && (count == wanted || (for_good && action == ERRNO && count > wanted && can_fail(step))))
             thread->in_call = act(thread->id, &info, step);
         if (trace)
             thread->in_call = 1;

@@ -128,6 +128,11 @@ fn foretell(
                     ),
                 });
             }
+            for (path, why) in &found.plan.unread {
+                cx.observer.event(crate::progress::Event::Note {
+                    text: &format!("would leave {}: {why}", path.display()),
+                });
+            }
             Ok(answer::of_forecast(cx, &found))
         })?,
     };
