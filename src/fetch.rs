@@ -21,6 +21,7 @@
 //! connection or a folder before it is needed; without network nothing of it is made at all.
 
 mod archive;
+mod arrival;
 mod blobs;
 mod challenge;
 mod credentials;
@@ -32,13 +33,19 @@ mod http;
 mod image;
 mod index;
 mod layer;
+mod layers;
 mod media_type;
 mod meter;
 mod oci_layout;
+mod pace;
+mod pump;
+mod range;
 mod registry;
+mod retry;
 mod runtime;
 mod secret;
 mod settings;
+mod sharing;
 mod spool;
 mod token;
 mod transfer;
@@ -49,17 +56,18 @@ mod server;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::model::digest::{OciDigest, Sha256};
 use crate::model::platform::Platform;
 use crate::model::source::{ArchiveSource, OciSource};
 use crate::progress::Observer;
 
-pub use self::error::Error;
+pub use self::error::{Again, Error};
 pub use self::fetched::{Fetched, Provenance};
 pub use self::image::Image;
 pub use self::layer::{Layer, LayerKind};
+pub use self::layers::Layers;
 pub use self::settings::{Network, Settings};
 
 /// Fetches from every kind of source that is not a local folder; one for a run.
@@ -87,6 +95,11 @@ pub struct Fetcher<'a> {
     sessions: registry::Sessions,
     /// Bytes of all archives and layers so far.
     read: AtomicU64,
+    /// Retries that are left.
+    budget: retry::Budget,
+    /// Transfers that are on their way.
+    running: Arc<AtomicUsize>,
+    sharing: sharing::Sharing,
 }
 
 impl<'a> Fetcher<'a> {
@@ -97,6 +110,9 @@ impl<'a> Fetcher<'a> {
         let settings = Arc::new(settings);
         Self {
             web: http::Web::new(Arc::clone(&settings)),
+            budget: retry::Budget::new(settings.retries),
+            running: Arc::default(),
+            sharing: sharing::Sharing::default(),
             settings,
             downloads,
             observer,
@@ -168,18 +184,30 @@ impl<'a> Fetcher<'a> {
         image::offered_platforms(self, source, base)
     }
 
-    /// Opens layer `n` of an image; read it to its end before the next one is opened.
+    /// The layers of an image, to be read in turn.
     ///
     /// # Errors
-    /// When there is no such layer, or its bytes cannot be had.
-    pub fn layer(&self, environment: &str, image: &Image, n: usize) -> Result<Fetched<'_>, Error> {
-        let Some(layer) = image.layers().get(n) else {
-            let why = format!("it has {} layers, and no layer {n}", image.layers().len());
-            return Err(Error::absent(image.source(), why));
-        };
-        let blobs = blobs::Blobs::open(self, image.place())?;
-        let source = image.source().to_owned();
-        blobs.layer(environment, layer.digest(), layer.size(), source)
+    /// When the place that has them cannot be opened.
+    pub fn layers<'i>(
+        &'i self,
+        environment: &'i str,
+        image: &'i Image,
+    ) -> Result<Layers<'i>, Error> {
+        Layers::open(self, environment, image)
+    }
+
+    /// An environment will be fetched in this run, from bytes with these digests or, with `None`, from what is not known
+    /// yet. What two of them need is kept until both have it.
+    pub fn expect(&self, environment: &str, needs: Option<Vec<OciDigest>>) {
+        self.sharing.expect(environment, needs);
+    }
+
+    /// An expected environment needs nothing more.
+    ///
+    /// # Errors
+    /// When what nobody needs any more cannot be removed.
+    pub fn is_done(&self, environment: &str) -> Result<(), Error> {
+        self.sharing.is_done(environment)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What happens while a verb works, as values: the verbs emit, the command line prints.
 
 use std::path::Path;
+use std::time::Duration;
 
 /// Where a realization of one environment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +64,19 @@ pub enum Event<'a> {
         source: &'a str,
         /// The reason.
         why: &'a str,
+    },
+    /// A request or transfer that failed is tried again.
+    Retry {
+        /// Digest or URL, without credentials.
+        what: &'a str,
+        /// What happened.
+        why: &'a str,
+        /// How long is waited before.
+        pause: Duration,
+        /// The how-manieth time in a row this is, from 1.
+        attempt: u32,
+        /// How many there may be in a row.
+        most: u32,
     },
     /// A damaged path was replaced by a good one.
     Repaired {

@@ -170,6 +170,11 @@ fn fetch_settings(settings: &Settings) -> fetch::Settings {
         token_realms: realms,
         docker_config: settings.docker_config.value.clone(),
         lock_timeout: settings.lock_timeout.value.duration(),
+        jobs: settings.jobs.value.get(),
+        connect_timeout: settings.http.connect_timeout(),
+        idle_timeout: settings.http.idle_timeout(),
+        min_rate: settings.http.min_rate.value.bytes(),
+        retries: settings.http.retries.value,
         ..fetch::Settings::default()
     }
 }

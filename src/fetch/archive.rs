@@ -18,6 +18,7 @@ use super::error::Error;
 use super::fetched::Fetched;
 use super::http::{Ask, Url};
 use super::meter::Meter;
+use super::range::Rest;
 use super::spool::SpoolName;
 use super::verify::{Expected, Verifier};
 use crate::store::uninterrupted;
@@ -147,15 +148,22 @@ fn url<'f>(
             .map_or_else(|| SpoolName::of_url(&what), |digest| SpoolName::of(&digest)),
         expected,
     };
-    download(fetcher, wanted, || {
+    let asked = what.clone();
+    let ask = move |rest: Option<&Rest>| {
         let ask = Ask {
             url: &url,
-            what: &what,
+            what: &asked,
             accept: &[],
             authorization: url.login(),
+            rest,
         };
-        fetcher.web.get(&ask).map_err(Error::from)?.success()
-    })
+        fetcher
+            .web
+            .get(&ask)
+            .map_err(Error::from)?
+            .success_for(rest)
+    };
+    download(fetcher, wanted, Box::new(ask))
 }
 
 /// The location without credentials.

@@ -141,4 +141,18 @@ impl<'f> Blobs<'f> {
             Self::Layout(layout) => layout.layer(environment, digest, size, source),
         }
     }
+
+    /// Lets a layer come that will be opened later; `None` where nothing need or can be done.
+    pub(super) fn layer_ahead(
+        &self,
+        environment: &str,
+        digest: OciDigest,
+        size: u64,
+        source: String,
+    ) -> Result<Option<Fetched<'f>>, Error> {
+        match self {
+            Self::Registry(registry) => registry.layer_ahead(environment, digest, size, source),
+            Self::Layout(_) => Ok(None),
+        }
+    }
 }

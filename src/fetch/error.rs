@@ -4,6 +4,18 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Whether asking once more may help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// The same would come of it.
+    Useless,
+    /// After a moment.
+    Soon,
+    /// Not before so long: the server said so.
+    After(Duration),
+}
 
 /// Why bytes could not be had.
 ///
@@ -34,6 +46,8 @@ pub enum Error {
         what: String,
         /// What happened.
         why: String,
+        /// Whether the same request may be answered later.
+        again: Again,
     },
     /// Credentials, certificates or policy stand in the way.
     #[error("{what} is denied: {why}")]
@@ -144,6 +158,36 @@ impl Error {
         Self::Temporary {
             what: what.into(),
             why: why.into(),
+            again: Again::Useless,
+        }
+    }
+
+    /// Something that another attempt may put right.
+    pub(super) fn passing(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::Temporary {
+            what: what.into(),
+            why: why.into(),
+            again: Again::Soon,
+        }
+    }
+
+    /// The same error with more to say.
+    pub(super) fn with_more(self, more: &str) -> Self {
+        match self {
+            Self::Temporary { what, why, again } => Self::Temporary {
+                what,
+                why: format!("{why}; {more}"),
+                again,
+            },
+            other => other,
+        }
+    }
+
+    /// Whether, and when, the same may be asked again.
+    pub(super) const fn again(&self) -> Again {
+        match self {
+            Self::Temporary { again, .. } => *again,
+            _ => Again::Useless,
         }
     }
 

@@ -8,8 +8,9 @@ use crate::model::digest::OciDigest;
 
 use super::error::Error;
 use super::meter::Meter;
+use super::sharing::Keep;
 use super::spool::{BLOCK, Used};
-use super::transfer::{Next, Stream};
+use super::transfer::{Next, Transfer};
 use super::verify::{Seen, Verifier};
 
 /// Where bytes came from and what they were, known once all of them passed.
@@ -31,17 +32,13 @@ pub struct Provenance {
     pub size: u64,
 }
 
-enum Input {
+enum Input<'a> {
     /// A file of this machine; hashed here.
     File { file: File, verifier: Box<Verifier> },
     /// A spool file that was hashed when it was found, and again here.
     Spool { used: Used, verifier: Box<Verifier> },
     /// A transfer; hashed by its task.
-    Stream {
-        stream: Stream,
-        chunk: Vec<u8>,
-        at: usize,
-    },
+    Transfer(Box<Transfer<'a>>),
     /// All bytes passed and were right.
     Ended { seen: Seen, spool: Option<Used> },
     /// Something went wrong; said again to whoever asks again.
@@ -64,8 +61,10 @@ enum Input {
 #[must_use = "the bytes count only once they were read to the end or `finish` returned"]
 pub struct Fetched<'a> {
     source: String,
-    input: Input,
+    input: Input<'a>,
     meter: Meter<'a>,
+    /// For what came through the spool.
+    keep: Option<Keep<'a>>,
 }
 
 impl<'a> Fetched<'a> {
@@ -80,6 +79,7 @@ impl<'a> Fetched<'a> {
             source,
             input: Input::File { file, verifier },
             meter,
+            keep: None,
         }
     }
 
@@ -88,41 +88,67 @@ impl<'a> Fetched<'a> {
         used: Used,
         verifier: Verifier,
         meter: Meter<'a>,
+        keep: Keep<'a>,
     ) -> Self {
         let verifier = Box::new(verifier);
         Self {
             source,
             input: Input::Spool { used, verifier },
             meter,
+            keep: Some(keep),
         }
     }
 
-    pub(super) fn of_stream(source: String, stream: Stream, meter: Meter<'a>) -> Self {
+    pub(super) fn of_transfer(
+        source: String,
+        transfer: Transfer<'a>,
+        meter: Meter<'a>,
+        keep: Keep<'a>,
+    ) -> Self {
         Self {
             source,
-            input: Input::Stream {
-                stream,
-                chunk: Vec::new(),
-                at: 0,
-            },
+            input: Input::Transfer(Box::new(transfer)),
             meter,
+            keep: Some(keep),
         }
     }
 
-    /// Reads what is left, and says what all of it was; the spool file is removed.
+    /// Whoever holds this waits for its bytes from now on; `false` where they cannot come any more and must be asked for
+    /// anew.
+    pub(super) fn drive(&self) -> bool {
+        match &self.input {
+            Input::Transfer(transfer) => transfer.drive(),
+            Input::Failed(_) => false,
+            Input::File { .. } | Input::Spool { .. } | Input::Ended { .. } => true,
+        }
+    }
+
+    /// Reads what is left, and says what all of it was; the spool file is removed, unless another environment of this
+    /// run needs it.
     ///
     /// # Errors
     /// When the bytes are not those that were named, or do not come.
-    pub fn finish(self) -> Result<Provenance, Error> {
+    pub fn finish(mut self) -> Result<Provenance, Error> {
+        let keep = self.keep.take();
         let (provenance, spool) = self.drain()?;
-        if let Some(spool) = spool {
-            spool.remove()?;
+        match (spool, keep) {
+            (Some(spool), Some(keep)) => keep.or_remove(provenance.digest, spool)?,
+            (Some(spool), None) => spool.remove()?,
+            (None, _) => {}
         }
         Ok(provenance)
     }
 
     /// Reads what is left and keeps the spool file for the next reader.
-    pub(super) fn keep(self) -> Result<Provenance, Error> {
+    pub(super) fn keep(mut self) -> Result<Provenance, Error> {
+        if let Input::Transfer(transfer) = &mut self.input {
+            let (seen, used) = transfer.complete(|arrived| self.meter.show(arrived))?;
+            self.input = Input::Ended {
+                seen,
+                spool: Some(used),
+            };
+            self.meter.end_at(seen.size);
+        }
         Ok(self.drain()?.0)
     }
 
@@ -139,9 +165,10 @@ impl<'a> Fetched<'a> {
                 Ok((provenance, spool))
             }
             Input::Failed(error) => Err(error),
-            Input::File { .. } | Input::Spool { .. } | Input::Stream { .. } => Err(
-                Error::temporary(self.source, "the bytes ended without an end"),
-            ),
+            Input::File { .. } | Input::Spool { .. } | Input::Transfer(_) => Err(Error::temporary(
+                self.source,
+                "the bytes ended without an end",
+            )),
         }
     }
 
@@ -178,25 +205,17 @@ impl<'a> Fetched<'a> {
                     return Ok(count);
                 }
             }
-            Input::Stream { stream, chunk, at } => {
-                while *at == chunk.len() {
-                    match stream.next()? {
-                        Next::Chunk(next) => (*chunk, *at) = (next, 0),
-                        Next::Done(seen, used) => {
-                            self.input = Input::Ended {
-                                seen,
-                                spool: Some(used),
-                            };
-                            self.meter.end();
-                            return Ok(0);
-                        }
-                    }
+            Input::Transfer(transfer) => match transfer.read(buffer)? {
+                Next::Bytes(count) => return Ok(count),
+                Next::Done(seen, used) => {
+                    self.input = Input::Ended {
+                        seen,
+                        spool: Some(used),
+                    };
+                    self.meter.end();
+                    return Ok(0);
                 }
-                let count = buffer.len().min(chunk.len() - *at);
-                buffer[..count].copy_from_slice(&chunk[*at..*at + count]);
-                *at += count;
-                return Ok(count);
-            }
+            },
             Input::Ended { .. } => return Ok(0),
             Input::Failed(error) => return Err(error.clone()),
         }
@@ -212,7 +231,7 @@ impl<'a> Fetched<'a> {
         let (verifier, spool) = match std::mem::replace(&mut self.input, Input::Failed(gone)) {
             Input::File { verifier, .. } => (verifier, None),
             Input::Spool { verifier, used } => (verifier, Some(used)),
-            other @ (Input::Stream { .. } | Input::Ended { .. } | Input::Failed(_)) => {
+            other @ (Input::Transfer(_) | Input::Ended { .. } | Input::Failed(_)) => {
                 self.input = other;
                 return Ok(0);
             }

@@ -15,9 +15,16 @@ use std::future::Future;
 use std::sync::{Arc, Once, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, LOCATION};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_RANGE, ETAG, IF_RANGE, LOCATION, RANGE,
+    TRANSFER_ENCODING,
+};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout};
 
 use super::error::Error;
+use super::pace::Pace;
+use super::range::{ContentRange, Rest};
 use super::runtime::Runtime;
 use super::secret::Secret;
 use super::settings::{Network, Settings};
@@ -40,6 +47,17 @@ pub(super) struct Ask<'q> {
     pub(super) accept: &'q [&'q str],
     /// Goes to the origin of `url` and nowhere else.
     pub(super) authorization: Option<&'q Secret>,
+    /// Where the body shall begin, if not at its start.
+    pub(super) rest: Option<&'q Rest>,
+}
+
+/// Where the body of an answer begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begins {
+    /// At its start.
+    AtStart,
+    /// Where it was asked to.
+    There,
 }
 
 /// The head of a response; its body is still to come.
@@ -47,6 +65,7 @@ pub(super) struct Ask<'q> {
 pub(super) struct Answer {
     response: reqwest::Response,
     what: String,
+    pace: Pace,
 }
 
 impl Answer {
@@ -65,11 +84,44 @@ impl Answer {
 
     /// This answer if it is a 200, the error that its status means otherwise.
     pub(super) fn success(self) -> Result<Self, Error> {
-        if self.response.status() == reqwest::StatusCode::OK {
-            Ok(self)
-        } else {
-            Err(failure::of_status(self.response.status(), &self.what))
+        match self.response.status() {
+            reqwest::StatusCode::OK => Ok(self),
+            _ => Err(failure::of_response(&self.response, &self.what)),
         }
+    }
+
+    /// The same for a request that may have been for the rest of something: whatever speaks of ranges is an answer too.
+    pub(super) fn success_for(self, rest: Option<&Rest>) -> Result<Self, Error> {
+        match self.response.status().as_u16() {
+            206 | 416 if rest.is_some() => Ok(self),
+            _ => self.success(),
+        }
+    }
+
+    /// Where the body begins, when it was asked to begin at `from`; `None` where it is of no use.
+    pub(super) fn begins(&self, from: u64, size: Option<u64>) -> Option<Begins> {
+        match self.response.status().as_u16() {
+            200 => Some(Begins::AtStart),
+            206 => {
+                let header = self.response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
+                let continues = ContentRange::parse(header)?.continues(from, size);
+                continues.then_some(Begins::There)
+            }
+            _ => None,
+        }
+    }
+
+    /// What the server calls this version of the content, if equal names mean equal bytes.
+    pub(super) fn strong_tag(&self) -> Option<String> {
+        let tag = self.response.headers().get(ETAG)?.to_str().ok()?;
+        tag.starts_with('"').then(|| tag.to_owned())
+    }
+
+    /// Whether the body says where it ends; else it ends with the connection.
+    pub(super) fn is_delimited(&self) -> bool {
+        self.response.version() > reqwest::Version::HTTP_11
+            || self.response.content_length().is_some()
+            || self.response.headers().contains_key(TRANSFER_ENCODING)
     }
 
     /// The length that the server announces.
@@ -79,13 +131,18 @@ impl Answer {
 
     /// The next bytes of the body, as they come.
     pub(super) async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        match self.response.chunk().await {
-            Ok(chunk) => Ok(chunk.map(Vec::from)),
-            Err(error) => Err(Error::temporary(
-                &self.what,
-                format!("the transfer broke off: {}", failure::reason(&error)),
-            )),
-        }
+        let begun = Instant::now();
+        let chunk = match timeout(self.pace.left(), self.response.chunk()).await {
+            Ok(Ok(chunk)) => chunk,
+            Ok(Err(error)) => {
+                let why = format!("the transfer broke off: {}", failure::reason(&error));
+                return Err(Error::passing(&self.what, why));
+            }
+            Err(_elapsed) => return Err(Error::passing(&self.what, self.pace.stalled())),
+        };
+        let bytes = chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        self.pace.came(bytes, begun.elapsed());
+        Ok(chunk.map(Vec::from))
     }
 }
 
@@ -133,7 +190,7 @@ impl Web {
     }
 
     /// Lets a transfer run beside the caller.
-    pub(super) fn spawn<F>(&self, transfer: F) -> Result<(), Error>
+    pub(super) fn spawn<F>(&self, transfer: F) -> Result<AbortHandle, Error>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -155,7 +212,12 @@ impl Web {
             };
             let Some(next) = target(&url, &response, ask.what)? else {
                 let what = ask.what.to_owned();
-                return Ok(Answer { response, what });
+                let pace = Pace::new(self.settings.idle_timeout, self.settings.min_rate);
+                return Ok(Answer {
+                    response,
+                    what,
+                    pace,
+                });
             };
             if is_downgrade(&url, &next) {
                 let why = format!("it redirects from https to plain http at {next}");
@@ -194,8 +256,24 @@ impl Web {
         if let Some(secret) = authorization.filter(|_| url.is_https() || url.is_loopback()) {
             request = request.header(AUTHORIZATION, sensitive(secret, ask.what)?);
         }
-        let sent = request.send().await;
-        sent.map_err(|error| failure::of_request(&error, url, ask.what))
+        if let Some(rest) = ask.rest {
+            request = request.header(RANGE, format!("bytes={}-", rest.from));
+            if let Some(tag) = &rest.tag {
+                request = request.header(IF_RANGE, tag);
+            }
+        }
+        let patience = self.settings.connect_timeout + self.settings.idle_timeout;
+        match timeout(patience, request.send()).await {
+            Ok(sent) => sent.map_err(|error| failure::of_request(&error, url, ask.what)),
+            Err(_elapsed) => {
+                let why = format!(
+                    "{}: no answer within {} s",
+                    url.authority(),
+                    patience.as_secs_f64()
+                );
+                Err(Error::passing(ask.what, why).into())
+            }
+        }
     }
 
     fn client(&self, url: &Url, what: &str) -> Result<&reqwest::Client, Error> {
@@ -240,8 +318,7 @@ fn build(settings: &Settings, reach: Reach, roots: Roots) -> reqwest::Result<req
     let mut builder = reqwest::Client::builder()
         .user_agent(&settings.user_agent)
         .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .read_timeout(settings.read_timeout);
+        .referer(false);
     builder = match reach {
         Reach::Outside => builder.connect_timeout(settings.connect_timeout),
         Reach::Loopback => builder

@@ -56,28 +56,42 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// So many bytes have come, and nobody has read them yet.
+    pub(super) fn show(&mut self, arrived: u64) {
+        if self.last.elapsed() >= PAUSE && self.total != Some(arrived) {
+            self.last = Instant::now();
+            self.tell(arrived);
+        }
+    }
+
     /// More bytes went by.
     pub(super) fn advance(&mut self, bytes: u64) {
         self.done += bytes;
         self.read.fetch_add(bytes, Ordering::Relaxed);
         if self.last.elapsed() >= PAUSE && self.total != Some(self.done) {
             self.last = Instant::now();
-            self.tell();
+            self.tell(self.done);
         }
+    }
+
+    /// All of it came, and was not read.
+    pub(super) fn end_at(&mut self, size: u64) {
+        self.done = size;
+        self.end();
     }
 
     /// All went by: what came is what there is.
     pub(super) fn end(&mut self) {
         self.total = Some(self.done);
-        self.tell();
+        self.tell(self.done);
     }
 
-    fn tell(&self) {
+    fn tell(&self, done: u64) {
         if !self.quiet {
             self.observer.event(Event::Transfer {
                 environment: &self.environment,
                 what: &self.what,
-                done: self.done,
+                done,
                 total: self.total,
             });
         }

@@ -13,14 +13,17 @@ use crate::progress::Event;
 use super::Fetcher;
 use super::challenge;
 use super::credentials::Credentials;
-use super::download::{Wanted, download};
+use super::download::{Wanted, download, download_ahead};
 use super::error::Error;
 use super::fetched::Fetched;
 use super::http::{Answer, Ask, Failure, Url};
 use super::media_type::MANIFESTS;
+use super::range::Rest;
+use super::retry::patiently;
 use super::secret::Secret;
 use super::spool::SpoolName;
 use super::token::{Granted, TokenRequest, advised};
+use super::transfer;
 use super::verify::{Expected, Verifier};
 
 /// Registries whose API has another host.
@@ -30,6 +33,14 @@ const API_HOSTS: &[(&str, &str)] = &[("docker.io", "registry-1.docker.io")];
 enum Scheme {
     Https,
     Http,
+}
+
+/// One request, below the repository.
+struct Request<'q> {
+    path: &'q str,
+    what: &'q str,
+    accept: &'q [&'q str],
+    rest: Option<&'q Rest>,
 }
 
 /// What one run has learnt of the registries that it spoke to.
@@ -46,6 +57,7 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// One repository.
+#[derive(Clone)]
 pub(super) struct Registry<'f> {
     fetcher: &'f Fetcher<'f>,
     host: String,
@@ -68,9 +80,11 @@ impl<'f> Registry<'f> {
     /// What a tag stands for now, with the digest of its bytes.
     pub(super) fn tagged(&self, tag: &str) -> Result<(Vec<u8>, OciDigest), Error> {
         let what = format!("oci://{}/{}:{tag}", self.host, self.repository);
-        let answer = self.get(&format!("manifests/{tag}"), &what, &MANIFESTS)?;
-        let hint = answer.header("docker-content-digest");
-        let bytes = self.read(answer)?;
+        let (hint, bytes) = patiently(self.fetcher, &what, || {
+            let answer = self.get(&format!("manifests/{tag}"), &what, &MANIFESTS, None)?;
+            let hint = answer.header("docker-content-digest");
+            Ok((hint, self.read(answer)?))
+        })?;
         let seen = Verifier::check(&what, Expected::default(), &bytes)?;
         let hint = hint
             .first()
@@ -88,13 +102,17 @@ impl<'f> Registry<'f> {
     /// The bytes of a manifest; the caller checks them.
     pub(super) fn manifest(&self, digest: &OciDigest) -> Result<Vec<u8>, Error> {
         let what = self.name(digest);
-        self.read(self.get(&format!("manifests/{digest}"), &what, &MANIFESTS)?)
+        patiently(self.fetcher, &what, || {
+            self.read(self.get(&format!("manifests/{digest}"), &what, &MANIFESTS, None)?)
+        })
     }
 
     /// The bytes of a config; the caller checks them.
     pub(super) fn config(&self, digest: &OciDigest) -> Result<Vec<u8>, Error> {
         let what = self.name(digest);
-        self.read(self.get(&format!("blobs/{digest}"), &what, &[])?)
+        patiently(self.fetcher, &what, || {
+            self.read(self.get(&format!("blobs/{digest}"), &what, &[], None)?)
+        })
     }
 
     fn read(&self, answer: Answer) -> Result<Vec<u8>, Error> {
@@ -118,25 +136,59 @@ impl<'f> Registry<'f> {
             spool: SpoolName::of(&digest),
             expected: Expected::exactly(digest, size),
         };
-        download(self.fetcher, wanted, || {
-            self.get(&format!("blobs/{digest}"), &what, &[])
-        })
+        download(self.fetcher, wanted, self.ask_for(digest))
+    }
+
+    /// Lets a layer come that will be opened later; `None` where that would mean to wait, or nothing need come.
+    pub(super) fn layer_ahead(
+        &self,
+        environment: &str,
+        digest: OciDigest,
+        size: u64,
+        source: String,
+    ) -> Result<Option<Fetched<'f>>, Error> {
+        let what = self.name(&digest);
+        let wanted = Wanted {
+            environment,
+            what: &what,
+            source,
+            spool: SpoolName::of(&digest),
+            expected: Expected::exactly(digest, size),
+        };
+        download_ahead(self.fetcher, wanted, self.ask_for(digest))
+    }
+
+    fn ask_for(&self, digest: OciDigest) -> transfer::Ask<'f> {
+        let (registry, what) = (self.clone(), self.name(&digest));
+        Box::new(move |rest| registry.get(&format!("blobs/{digest}"), &what, &[], rest))
     }
 
     /// A request with the login that the registry asks for.
-    fn get(&self, path: &str, what: &str, accept: &[&str]) -> Result<Answer, Error> {
+    fn get(
+        &self,
+        path: &str,
+        what: &str,
+        accept: &[&str],
+        rest: Option<&Rest>,
+    ) -> Result<Answer, Error> {
         let key = (self.host.clone(), self.repository.clone());
         let authorizations = &self.fetcher.sessions.authorizations;
         let known = held(authorizations).get(&key).cloned();
-        let (url, answer) = self.send(path, what, accept, known.as_ref())?;
+        let request = Request {
+            path,
+            what,
+            accept,
+            rest,
+        };
+        let (url, answer) = self.send(&request, known.as_ref())?;
         if !answer.is_unauthorized() {
-            return answer.success();
+            return answer.success_for(rest);
         }
         // Also the way of a token that was good earlier in this run.
         let granted = self.authorize(&url, &answer)?;
-        let (_, answer) = self.send(path, what, accept, Some(&granted.authorization))?;
+        let (_, answer) = self.send(&request, Some(&granted.authorization))?;
         let answer = answer
-            .success()
+            .success_for(rest)
             .map_err(|error| advised(error, granted.advice.as_deref()))?;
         held(authorizations).insert(key, granted.authorization);
         Ok(answer)
@@ -191,20 +243,19 @@ impl<'f> Registry<'f> {
     /// A request in the scheme that the registry speaks.
     fn send(
         &self,
-        path: &str,
-        what: &str,
-        accept: &[&str],
+        request: &Request<'_>,
         authorization: Option<&Secret>,
     ) -> Result<(Url, Answer), Error> {
         let schemes = &self.fetcher.sessions.schemes;
         let known = held(schemes).get(&self.host).copied();
         let attempt = |scheme| {
-            let url = self.url(scheme, path)?;
+            let url = self.url(scheme, request.path)?;
             let ask = Ask {
                 url: &url,
-                what,
-                accept,
+                what: request.what,
+                accept: request.accept,
                 authorization,
+                rest: request.rest,
             };
             let answer = self.fetcher.web.get(&ask)?;
             Ok::<_, Failure>((url, answer))
@@ -214,7 +265,7 @@ impl<'f> Registry<'f> {
                 if !self
                     .fetcher
                     .web
-                    .permits_plain(&self.url(Scheme::Http, path)?)
+                    .permits_plain(&self.url(Scheme::Http, request.path)?)
                 {
                     return Err(error);
                 }

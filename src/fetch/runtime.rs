@@ -6,6 +6,8 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use tokio::task::AbortHandle;
+
 use super::error::Error;
 
 /// One for the transfer's bytes and one for the connection under it.
@@ -35,12 +37,11 @@ impl Runtime {
     }
 
     /// Lets `future` run beside the caller until it ends or the runtime does.
-    pub(super) fn spawn<F>(&self, future: F) -> Result<(), Error>
+    pub(super) fn spawn<F>(&self, future: F) -> Result<AbortHandle, Error>
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        drop(self.started()?.spawn(future));
-        Ok(())
+        Ok(self.started()?.spawn(future).abort_handle())
     }
 }
 

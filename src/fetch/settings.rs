@@ -37,8 +37,15 @@ pub struct Settings {
     pub max_manifest: u64,
     /// How long a connection, TLS included, may take to stand.
     pub connect_timeout: Duration,
-    /// How long a server may be silent.
-    pub read_timeout: Duration,
+    /// How long a transfer may bring less than [`Settings::min_rate`] asks for before it counts as stalled; also how
+    /// long a server may take to begin its answer.
+    pub idle_timeout: Duration,
+    /// The slowest transfer that is waited for, in bytes a second.
+    pub min_rate: u64,
+    /// How often in a row the same is asked again where that may help, without a byte in between.
+    pub retries: u32,
+    /// How many transfers may be on their way at once.
+    pub jobs: usize,
     /// How long to wait for another process that downloads the same bytes.
     pub lock_timeout: Duration,
 }
@@ -53,7 +60,10 @@ impl Default for Settings {
             user_agent: concat!("pyro/", env!("CARGO_PKG_VERSION")).to_owned(),
             max_manifest: 4 << 20,
             connect_timeout: Duration::from_secs(10),
-            read_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(30),
+            min_rate: 1 << 10,
+            retries: 5,
+            jobs: 1,
             lock_timeout: Duration::from_secs(600),
         }
     }

@@ -7,7 +7,8 @@
 //! time and renamed when it is complete.
 
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -88,6 +89,14 @@ fn foreign(path: &Path) -> Error {
     Error::io("use", path, why)
 }
 
+/// What a spool file had when it was opened.
+pub(super) enum Kept {
+    /// Exactly what is expected.
+    All(Seen),
+    /// The beginning of it, as far as it was hashed; often nothing.
+    Part(Box<Verifier>),
+}
+
 /// A spool file, open and locked.
 #[derive(Debug)]
 pub(super) struct Spool {
@@ -104,6 +113,16 @@ impl Spool {
             Ok(_) => Ok(true),
             Err(rustix::io::Errno::NOENT) => Ok(false),
             Err(error) => Err(Error::io("stat", &path, error)),
+        }
+    }
+
+    /// Opens or makes the file if nobody else has its lock.
+    pub(super) fn try_open(folder: &Path, name: &SpoolName) -> Result<Option<Self>, Error> {
+        let spool = Self::open(Arc::new(Folder::open(folder)?), name)?;
+        match spool.try_lock() {
+            Ok(true) if spool.is_current()? => Ok(Some(spool)),
+            Ok(_) => Ok(None),
+            Err(error) => Err(Error::io("lock", spool.path(), error)),
         }
     }
 
@@ -189,14 +208,19 @@ impl Spool {
         }
     }
 
-    /// Hashes what is there; `None` unless it is exactly what is expected. Leaves the file at its start.
-    pub(super) fn verified(&mut self, expected: Expected) -> Result<Option<Seen>, Error> {
+    /// Hashes what an earlier transfer left. What cannot be the beginning of what is expected is forgotten; where more
+    /// shall come, the file is left at its end.
+    pub(super) fn kept(&mut self, what: &str, expected: Expected) -> Result<Kept, Error> {
         let length = self.length()?;
+        let mut verifier = Verifier::new(what, expected);
         // Without a digest nothing tells whether old bytes are still what the URL serves.
-        if expected.digest.is_none() || expected.size.is_some_and(|size| size != length) {
-            return Ok(None);
+        if length == 0
+            || expected.digest.is_none()
+            || expected.size.is_some_and(|size| length > size)
+        {
+            self.begin_anew()?;
+            return Ok(Kept::Part(Box::new(verifier)));
         }
-        let mut verifier = Verifier::new(self.name.0.as_str(), expected);
         let mut block = vec![0; BLOCK];
         self.rewind()?;
         loop {
@@ -207,8 +231,40 @@ impl Spool {
                 Err(error) => return Err(Error::io("read", self.path(), error)),
             }
         }
-        self.rewind()?;
-        Ok(verifier.finish().ok())
+        if let Ok(seen) = verifier.clone().finish() {
+            return Ok(Kept::All(seen));
+        }
+        if expected.size.is_none_or(|size| length < size) {
+            return Ok(Kept::Part(Box::new(verifier)));
+        }
+        self.begin_anew()?;
+        Ok(Kept::Part(Box::new(Verifier::new(what, expected))))
+    }
+
+    /// Opens the file a second time, for reading, without the lock.
+    pub(super) fn reader(&self) -> Result<File, Error> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let io = |doing, error| Error::io(doing, self.path(), error);
+        let descriptor = fs::openat(&self.folder.descriptor, &self.name.0, flags, Mode::empty())
+            .map_err(|error| io("open", error))?;
+        let [mine, again] = [self.file.file().as_fd(), descriptor.as_fd()]
+            .map(|open| fs::fstat(open).map_err(|error| io("stat", error)));
+        let (mine, again) = (mine?, again?);
+        if (mine.st_dev, mine.st_ino) != (again.st_dev, again.st_ino) {
+            // Only somebody who does not care for the lock can have done that.
+            return Err(foreign(&self.path()));
+        }
+        Ok(File::from_parts(descriptor.into(), self.path()))
+    }
+
+    /// Whether the file has just these bytes at an offset.
+    pub(super) fn has(&self, bytes: &[u8], offset: u64) -> Result<bool, Error> {
+        let mut there = vec![0; bytes.len()];
+        match self.file.file().read_exact_at(&mut there, offset) {
+            Ok(()) => Ok(there == bytes),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(Error::io("read", self.path(), error)),
+        }
     }
 
     fn length(&self) -> Result<u64, Error> {
@@ -248,8 +304,9 @@ impl Spool {
         Ok(())
     }
 
-    /// Lets the lock go: no more bytes move. The file stays open for reading and for [`Used::remove`].
-    pub(super) fn release(self) -> Result<Used, Error> {
+    /// Lets the lock go: no more bytes move. The file stays open for reading, from its start, and for [`Used::remove`].
+    pub(super) fn release(mut self) -> Result<Used, Error> {
+        self.rewind()?;
         let unlocked = self.file.file().unlock();
         unlocked.map_err(|error| Error::io("unlock", self.path(), error))?;
         Ok(Used(self))

@@ -67,6 +67,7 @@ impl TokenRequest<'_> {
             what: &shown,
             accept: &["application/json"],
             authorization: login,
+            rest: None,
         };
         let answered = web.get(&ask).map_err(Error::from)?.success();
         let answer = answered.map_err(|error| advised(error, advice.as_deref()))?;

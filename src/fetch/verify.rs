@@ -29,12 +29,14 @@ pub(super) struct Seen {
     pub(super) size: u64,
 }
 
+#[derive(Clone)]
 enum Hasher {
     Sha256(Sha256),
     Sha512(Sha512),
 }
 
 /// Counts and hashes; fails at the first byte too many, or at the end.
+#[derive(Clone)]
 pub(super) struct Verifier {
     what: String,
     expected: Expected,
@@ -54,6 +56,11 @@ impl Verifier {
             },
             size: 0,
         }
+    }
+
+    /// How many bytes passed.
+    pub(super) const fn size(&self) -> u64 {
+        self.size
     }
 
     /// Takes the next bytes.

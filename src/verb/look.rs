@@ -13,7 +13,7 @@ use super::local;
 use super::outcome::{Outcome, Skipped, Why};
 use super::project::Project;
 use crate::lock::Lock;
-use crate::model::digest::StoreHash;
+use crate::model::digest::{OciDigest, StoreHash};
 use crate::model::environment::Environment;
 use crate::model::input::{Input, PinInput};
 use crate::model::pin::Pin;
@@ -38,6 +38,24 @@ pub(super) struct Wanted<'p> {
 }
 
 impl<'p> Wanted<'p> {
+    /// Digests of all that may have to be fetched for it; `None` where that will only be known when a source is asked.
+    pub(super) fn needs(&self) -> Option<Vec<OciDigest>> {
+        let sources = self.environment.sources.iter().zip(&self.pins);
+        let mut needs = Vec::new();
+        for (source, pin) in sources {
+            match pin {
+                Some(Pin::Oci { layers, .. }) => {
+                    needs.extend(layers.iter().map(|layer| layer.digest));
+                }
+                Some(Pin::Archive { sha256, .. }) => needs.push((*sha256).into()),
+                Some(Pin::Local { .. }) => {}
+                None if matches!(source, Source::Local(_)) || !self.policy.may_pin() => {}
+                None => return None,
+            }
+        }
+        Some(needs)
+    }
+
     /// What `project` says of `environment`; pins of a stale block count as far as their source is the same.
     pub(super) fn new(
         project: &'p Project,

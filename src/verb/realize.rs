@@ -244,13 +244,20 @@ fn bring_all(
     wanted: &[Wanted<'_>],
     needed: &[usize],
 ) -> Result<Vec<Brought>, Error> {
+    for &n in needed {
+        cx.fetcher.expect(wanted[n].name(), wanted[n].needs());
+    }
     let next = AtomicUsize::new(0);
     let brought = Mutex::new(Vec::new());
     let failed: Mutex<Option<(usize, Error)>> = Mutex::new(None);
     let work = || {
         while let Some(&n) = needed.get(next.fetch_add(1, Ordering::Relaxed)) {
             let start = Instant::now();
-            let result = bring(cx, &wanted[n]);
+            let wish = &wanted[n];
+            let result = bring(cx, wish).and_then(|outcome| {
+                cx.fetcher.is_done(wish.name())?;
+                Ok(outcome)
+            });
             match (result, brought.lock(), failed.lock()) {
                 (Ok(outcome), Ok(mut brought), _) => brought.push((n, (outcome, start.elapsed()))),
                 (Err(error), _, Ok(mut failed)) => {

@@ -36,6 +36,10 @@ fn every_setting_tells_its_origin() {
     gc.max-size  -  default
     gc.min-free  -  default
     gc.older-than  -  default
+    http.connect-seconds  10  default
+    http.idle-seconds  30  default
+    http.min-rate  1K  default
+    http.retries  1  PYRO_HTTP_RETRIES
     jobs  3  PYRO_JOBS
     lock  update  default
     offline  false  default

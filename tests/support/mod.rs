@@ -92,6 +92,8 @@ impl Sandbox {
             .env("XDG_DATA_HOME", self.path("home/.local/share"))
             .env("XDG_CACHE_HOME", self.path("home/.cache"))
             .env("TMPDIR", self.path("tmp"))
+            // Once is enough to see that something is tried again; tests that need more say so.
+            .env("PYRO_HTTP_RETRIES", "1")
             .env("PYRO_STORE", self.store())
             .current_dir(self.work())
             .stdin(Stdio::null());

@@ -59,6 +59,20 @@ fn document(settings: &Settings) -> Config {
         row("gc.older-than", &settings.gc.older_than, |age| {
             age.as_ref().map(text_of)
         }),
+        row(
+            "http.connect-seconds",
+            &settings.http.connect_seconds,
+            |n| Some(Value::Number(n.get().into())),
+        ),
+        row("http.idle-seconds", &settings.http.idle_seconds, |n| {
+            Some(Value::Number(n.get().into()))
+        }),
+        row("http.min-rate", &settings.http.min_rate, |rate| {
+            Some(text_of(rate))
+        }),
+        row("http.retries", &settings.http.retries, |n| {
+            Some(Value::Number((*n).into()))
+        }),
         row("jobs", &settings.jobs, |jobs| {
             Some(Value::Number(u64::try_from(jobs.get()).unwrap_or(u64::MAX)))
         }),

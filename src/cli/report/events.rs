@@ -35,6 +35,20 @@ pub fn remark(event: Event<'_>, volume: Volume) -> Option<String> {
         Event::Repaired { path, why } => {
             Some(format!("repaired {}: {}", escaped_path(path), Line(why)))
         }
+        Event::Retry {
+            what,
+            why,
+            pause,
+            attempt,
+            most,
+        } => heard.then(|| {
+            format!(
+                "{}: {}; trying again in {:.1} s ({attempt} of {most})",
+                escaped(what),
+                Line(why),
+                pause.as_secs_f64()
+            )
+        }),
         Event::Note { text } => heard.then(|| format!("note: {}", Line(text))),
         Event::Waiting { lock, holder } => heard.then(|| match holder {
             Some((pid, command)) => format!(

@@ -46,6 +46,16 @@ impl<W: Write> JsonLines<W> {
             } => json!({
                 "event": "skipped", "verb": verb, "environment": environment, "source": source, "why": why,
             }),
+            Event::Retry {
+                what,
+                why,
+                pause,
+                attempt,
+                most,
+            } => json!({
+                "event": "retry", "verb": verb, "what": what, "why": why,
+                "pause_seconds": pause.as_secs_f64(), "attempt": attempt, "most": most,
+            }),
             Event::Repaired { path, why } => {
                 json!({"event": "repaired", "verb": verb, "path": path.to_string_lossy(), "why": why})
             }

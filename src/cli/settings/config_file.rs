@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -29,6 +30,9 @@ pub struct ConfigFile {
     /// What collections are limited to; with any of these, one follows each realization that added something.
     #[serde(default)]
     pub gc: GcSection,
+    /// How the network is waited for.
+    #[serde(default)]
+    pub http: HttpSection,
     /// Registries, by host and, where it is not the usual one, port.
     #[serde(default, deserialize_with = "registries")]
     pub registry: BTreeMap<String, RegistrySection>,
@@ -70,6 +74,24 @@ pub struct GcSection {
     /// How many generations each profile keeps.
     #[serde(default)]
     pub keep: Option<usize>,
+}
+
+/// `[http]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct HttpSection {
+    /// How many seconds a connection may take to stand; 10 if not set.
+    #[serde(default)]
+    pub connect_seconds: Option<NonZeroU32>,
+    /// A transfer that brings less than `min-rate` over so many seconds has stalled; 30 if not set.
+    #[serde(default)]
+    pub idle_seconds: Option<NonZeroU32>,
+    /// The slowest transfer that is waited for, in bytes a second; `1K` if not set.
+    #[serde(default)]
+    pub min_rate: Option<Size>,
+    /// How often in a row a request that failed is sent again where that may help; 5 if not set.
+    #[serde(default)]
+    pub retries: Option<u32>,
 }
 
 /// `[registry."HOST"]`.

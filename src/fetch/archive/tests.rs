@@ -23,6 +23,7 @@ impl Fixture {
     fn fetcher(&self, network: Network) -> Fetcher<'_> {
         let settings = Settings {
             network,
+            retries: 0,
             ..Settings::default()
         };
         Fetcher::new(settings, self.top.path().join("spool"), &self.recorder)

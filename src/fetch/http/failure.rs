@@ -2,8 +2,12 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::time::Duration;
 
-use super::super::error::Error;
+use jiff::fmt::rfc2822::DateTimeParser;
+use reqwest::header::{DATE, RETRY_AFTER};
+
+use super::super::error::{Again, Error};
 use super::url::Url;
 
 /// Why there is no answer.
@@ -28,12 +32,43 @@ impl From<Failure> for Error {
     }
 }
 
-/// The error that a status other than 200 stands for.
-pub(super) fn of_status(status: reqwest::StatusCode, what: &str) -> Error {
+/// The error that an answer other than 200 stands for.
+pub(super) fn of_response(response: &reqwest::Response, what: &str) -> Error {
+    let header = |name| response.headers().get(name)?.to_str().ok();
+    let error = of_status(response.status(), what);
+    match (error, header(RETRY_AFTER)) {
+        (
+            Error::Temporary {
+                what,
+                why,
+                again: Again::Soon,
+            },
+            Some(after),
+        ) => Error::Temporary {
+            what,
+            why,
+            again: wait(after, header(DATE)).map_or(Again::Soon, Again::After),
+        },
+        (error, _) => error,
+    }
+}
+
+/// A `Retry-After`, in either of its forms: seconds, or a moment, which is counted from the server's own `Date`.
+fn wait(after: &str, date: Option<&str>) -> Option<Duration> {
+    let after = after.trim();
+    if !after.is_empty() && after.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(after.parse().unwrap_or(u64::MAX)));
+    }
+    let moment = |text: &str| DateTimeParser::new().parse_timestamp(text.trim()).ok();
+    let wait = moment(after)?.duration_since(moment(date?)?);
+    Some(wait.try_into().unwrap_or_default())
+}
+
+fn of_status(status: reqwest::StatusCode, what: &str) -> Error {
     let why = format!("the server answered {status}");
     match status.as_u16() {
         404 | 410 => Error::absent(what, why),
-        408 | 425 | 429 | 500..=599 => Error::temporary(what, why),
+        408 | 425 | 429 | 500..=599 => Error::passing(what, why),
         100..=399 => Error::temporary(what, format!("{why} where 200 was expected")),
         _ => Error::denied(what, why),
     }
@@ -46,23 +81,26 @@ enum Trouble {
     Certificate,
     /// The handshake ended without a word: perhaps no TLS.
     Silence,
+    /// Nobody listens there.
+    Refused,
     Other,
 }
 
 /// Sorts a transport error.
 pub(super) fn of_request(error: &reqwest::Error, url: &Url, what: &str) -> Failure {
-    let temporary = || Error::temporary(what, format!("{}: {}", url.authority(), reason(error)));
-    let trouble = if url.is_https() {
-        trouble(error)
-    } else {
-        Trouble::Other
+    let why = format!("{}: {}", url.authority(), reason(error));
+    let trouble = match trouble(error) {
+        trouble if url.is_https() => trouble,
+        Trouble::Refused => Trouble::Refused,
+        _ => Trouble::Other,
     };
     match trouble {
         Trouble::NoTls => Failure::NoTls(Error::temporary(
             what,
             format!("{} does not speak TLS: {}", url.authority(), reason(error)),
         )),
-        Trouble::Silence if url.is_loopback() => Failure::NoTls(temporary()),
+        Trouble::Silence if url.is_loopback() => Failure::NoTls(Error::passing(what, why)),
+        Trouble::Refused => Failure::Failed(Error::temporary(what, why)),
         Trouble::Certificate => Failure::Failed(Error::denied(
             what,
             format!(
@@ -72,7 +110,7 @@ pub(super) fn of_request(error: &reqwest::Error, url: &Url, what: &str) -> Failu
                 reason(error)
             ),
         )),
-        Trouble::Silence | Trouble::Other => Failure::Failed(temporary()),
+        Trouble::Silence | Trouble::Other => Failure::Failed(Error::passing(what, why)),
     }
 }
 
@@ -88,12 +126,15 @@ fn trouble(error: &reqwest::Error) -> Trouble {
                 _ => Trouble::Other,
             };
         }
-        let ended = link.downcast_ref::<io::Error>().is_some_and(|io| {
-            let kind = io.kind();
-            kind == io::ErrorKind::UnexpectedEof || kind == io::ErrorKind::ConnectionReset
-        });
-        if ended && error.is_connect() {
-            return Trouble::Silence;
+        let kind = link.downcast_ref::<io::Error>().map(io::Error::kind);
+        match kind {
+            Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
+                if error.is_connect() =>
+            {
+                return Trouble::Silence;
+            }
+            Some(io::ErrorKind::ConnectionRefused) => return Trouble::Refused,
+            _ => {}
         }
     }
     if error.is_connect() && error.is_timeout() {
@@ -137,6 +178,20 @@ pub(super) fn reason(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_forms_of_retry_after_are_read() {
+        let seconds = |after, date| wait(after, date).map(|wait| wait.as_secs());
+        assert_eq!(seconds("120", None), Some(120));
+        assert_eq!(seconds("99999999999999999999", None), Some(u64::MAX));
+        let date = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:50:00 GMT", date), Some(23));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:00:00 GMT", date), Some(0));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:50:00 GMT", None), None);
+        for bad in ["", "-1", "soon", "1.5"] {
+            assert_eq!(seconds(bad, date), None, "{bad}");
+        }
+    }
 
     #[test]
     fn each_status_has_its_class() {

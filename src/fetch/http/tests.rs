@@ -14,6 +14,7 @@ fn get(web: &Web, url: &str, authorization: Option<&Secret>) -> Result<Vec<u8>, 
         what: url,
         accept: &["a/b", "c/d"],
         authorization,
+        rest: None,
     };
     let answer = web.get(&ask).map_err(Error::from)?.success()?;
     web.read(answer, 1000)

@@ -22,7 +22,10 @@ impl Client {
         Self {
             top: tempfile::tempdir().unwrap(),
             recorder: Recorder::default(),
-            settings: Settings::default(),
+            settings: Settings {
+                retries: 0,
+                ..Settings::default()
+            },
         }
     }
 
@@ -42,7 +45,11 @@ impl Client {
         let source = format!("{}/team/tools:t", server.address).parse().unwrap();
         let platform = "linux/amd64".parse().unwrap();
         let image = fetcher.image(&source, "/".as_ref(), &platform, None)?;
-        fetcher.layer("e", &image, 0)?.finish()?;
+        let mut layers = fetcher.layers("e", &image)?;
+        while let Some(layer) = layers.next()? {
+            layer.finish()?;
+        }
+        drop(layers);
         Ok(image)
     }
 }

@@ -97,23 +97,41 @@ fn a_used_file_that_was_replaced_is_left_alone() {
 }
 
 #[test]
-fn only_exactly_the_expected_bytes_are_used_again() {
+fn what_an_earlier_run_left_is_all_or_the_beginning_or_forgotten() {
     let top = tempfile::tempdir().unwrap();
     let wanted = digest(b"abc");
     let name = SpoolName::of(&wanted);
     let mut spool = Spool::lock(top.path(), &name, patience(0)).unwrap();
-    let mut holds = |bytes: &[u8]| {
+    let mut left = |bytes: &[u8], expected| {
         spool.begin_anew().unwrap();
         spool.write(bytes).unwrap();
-        let known = spool.verified(Expected::exactly(wanted, 3)).unwrap();
-        let unsized_ = Expected {
-            digest: Some(wanted),
-            size: None,
-        };
-        assert_eq!(known, spool.verified(unsized_).unwrap());
-        known.is_some()
+        match spool.kept("a", expected).unwrap() {
+            Kept::All(seen) => {
+                assert_eq!(seen.size, 3);
+                "all".to_owned()
+            }
+            Kept::Part(verifier) => {
+                assert_eq!(spool.length().unwrap(), verifier.size());
+                format!("{} bytes", verifier.size())
+            }
+        }
     };
-    assert!(holds(b"abc"));
-    assert!(!holds(b"abd") && !holds(b"ab") && !holds(b"abcd"));
-    assert_eq!(spool.verified(Expected::default()).unwrap(), None);
+    let exactly = Expected::exactly(wanted, 3);
+    let of_any_size = Expected {
+        digest: Some(wanted),
+        size: None,
+    };
+    for (bytes, with_size, without) in [
+        (&b""[..], "0 bytes", "0 bytes"),
+        (b"abc", "all", "all"),
+        (b"ab", "2 bytes", "2 bytes"),
+        // It may be wrong, or the beginning of something that ends well; only the end tells.
+        (b"xx", "2 bytes", "2 bytes"),
+        (b"abd", "0 bytes", "3 bytes"),
+        (b"abcd", "0 bytes", "4 bytes"),
+    ] {
+        assert_eq!(left(bytes, exactly), with_size, "{bytes:?}");
+        assert_eq!(left(bytes, of_any_size), without, "{bytes:?}");
+    }
+    assert_eq!(left(b"abc", Expected::default()), "0 bytes");
 }

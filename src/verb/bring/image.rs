@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::{Made, finish, keep, layers, read_error, seal};
-use crate::fetch::{Image, LayerKind};
+use crate::fetch::{Fetched, Image, LayerKind};
 use crate::model::pin::Pin;
 use crate::model::source::{OciSource, Source};
 use crate::progress::Phase;
@@ -35,8 +35,12 @@ pub(super) fn from_image(
         .fetcher
         .image(oci, wanted.base, &wanted.platform, Some(&digest))?;
     let mut staging = Staging::begin(cx.store, wanted.environment.layout)?;
+    let mut layers_left = cx.fetcher.layers(wanted.name(), &image)?;
     for n in 0..image.layers().len() {
-        unpack_layer(cx, wanted, &image, n, &mut staging)?;
+        let Some(fetched) = layers_left.next()? else {
+            break;
+        };
+        unpack_layer(cx, wanted, &image, n, fetched, &mut staging)?;
     }
     let staged = match seal(cx, wanted, staging, image.source())? {
         Ok(staged) => staged,
@@ -62,10 +66,10 @@ fn unpack_layer(
     wanted: &Wanted<'_>,
     image: &Image,
     n: usize,
+    mut fetched: Fetched<'_>,
     staging: &mut Staging<'_>,
 ) -> Result<(), Error> {
     let layer = &image.layers()[n];
-    let mut fetched = cx.fetcher.layer(wanted.name(), image, n)?;
     cx.phase(wanted.name(), Phase::Unpack);
     let source_text = format!("layer {} of {}", layer.digest(), image.source());
     // A plain file that was pushed without a media type of its own says that it is a tar.
