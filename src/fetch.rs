@@ -60,8 +60,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::model::digest::{OciDigest, Sha256};
 use crate::model::platform::Platform;
-use crate::model::source::{ArchiveSource, OciSource};
+use crate::model::source::{ArchiveLocation, ArchiveSource, OciSource};
 use crate::progress::Observer;
+use crate::store::Room;
 
 pub use self::error::{Again, Error};
 pub use self::fetched::{Fetched, Provenance};
@@ -69,6 +70,9 @@ pub use self::image::Image;
 pub use self::layer::{Layer, LayerKind};
 pub use self::layers::Layers;
 pub use self::settings::{Network, Settings};
+
+/// A download, a staging tree with its lock, a manifest and one file: no environment needs fewer.
+const FILES: u64 = 5;
 
 /// Fetches from every kind of source that is not a local folder; one for a run.
 ///
@@ -194,6 +198,44 @@ impl<'a> Fetcher<'a> {
         image: &'i Image,
     ) -> Result<Layers<'i>, Error> {
         Layers::open(self, environment, image)
+    }
+
+    /// What the store's file system must have room for at least when this image is fetched: its largest layer, as far as
+    /// that is not there, and the files of the smallest environment.
+    #[must_use]
+    pub fn room_for_image(&self, image: &Image) -> Room {
+        let bytes = match image.place() {
+            blobs::Place::Layout(_) => 0,
+            blobs::Place::Registry { .. } => {
+                let layers = image.layers().iter();
+                let missing = layers.map(|layer| self.missing(&layer.digest(), layer.size()));
+                missing.max().unwrap_or(0)
+            }
+        };
+        Room {
+            bytes,
+            files: FILES,
+        }
+    }
+
+    /// The same for an archive that is pinned.
+    #[must_use]
+    pub fn room_for_archive(&self, source: &ArchiveSource, pin: (Sha256, u64)) -> Room {
+        let mut locations = source.locations.iter();
+        let bytes = if locations.all(|location| matches!(location, ArchiveLocation::Http(_))) {
+            self.missing(&pin.0.into(), pin.1)
+        } else {
+            0
+        };
+        Room {
+            bytes,
+            files: FILES,
+        }
+    }
+
+    fn missing(&self, digest: &OciDigest, size: u64) -> u64 {
+        let kept = spool::SpoolName::of(digest).length(&self.downloads);
+        size.saturating_sub(kept)
     }
 
     /// An environment will be fetched in this run, from bytes with these digests or, with `None`, from what is not known

@@ -13,6 +13,9 @@ mod faults;
 #[path = "fetching/layers.rs"]
 mod layers;
 #[cfg(test)]
+#[path = "fetching/room.rs"]
+mod room;
+#[cfg(test)]
 #[path = "fetching/shelf.rs"]
 mod shelf;
 #[cfg(test)]

@@ -15,6 +15,9 @@ use super::fetched::Fetched;
 use super::image::Image;
 use super::layer::Layer;
 
+/// How many times the size of all layers must be free for some to come ahead.
+const PLENTY: u64 = 8;
+
 /// The layers of one image.
 ///
 /// ```
@@ -79,8 +82,18 @@ impl<'i> Layers<'i> {
         Ok(Some(fetched))
     }
 
+    /// Whether what comes ahead cannot take the room that the layer in hand needs.
+    fn has_plenty_of_room(&self) -> bool {
+        let all: u64 = self.image.layers().iter().map(Layer::size).sum();
+        rustix::fs::statvfs(&self.fetcher.downloads)
+            .is_ok_and(|room| room.f_bavail.saturating_mul(room.f_frsize) / PLENTY > all)
+    }
+
     fn ask_ahead(&mut self) {
         while self.fetcher.running.load(Ordering::Relaxed) < self.fetcher.settings.jobs {
+            if !self.has_plenty_of_room() {
+                return;
+            }
             let Some(layer) = self.image.layers().get(self.opened + self.ahead.len()) else {
                 return;
             };

@@ -39,6 +39,12 @@ impl SpoolName {
         Self(format!("{}-{}", digest.algorithm(), digest.hex()))
     }
 
+    /// How many bytes of it are there; none where nobody can tell.
+    pub(super) fn length(&self, folder: &Path) -> u64 {
+        let stat = fs::lstat(folder.join(&self.0));
+        stat.map_or(0, |stat| u64::try_from(stat.st_size).unwrap_or(0))
+    }
+
     /// Of whatever a URL serves.
     pub(super) fn of_url(url: &str) -> Self {
         Self(format!("url-{}", blake3::hash(url.as_bytes()).to_hex()))

@@ -9,6 +9,24 @@ use crate::model::manifest::ManifestError;
 use crate::model::path::EntryPath;
 use crate::model::tree::TreeError;
 
+/// What a file system can run out of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// Room for content.
+    Bytes,
+    /// Files and folders.
+    Inodes,
+}
+
+impl std::fmt::Display for Lack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Bytes => "bytes",
+            Self::Inodes => "inodes",
+        })
+    }
+}
+
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -35,6 +53,18 @@ pub enum Error {
         /// What the system said.
         #[source]
         source: io::Error,
+    },
+    /// The file system has less room than is needed at least.
+    #[error("needs at least {needed} {what} on the file system of {}, and {free} are free", path.display())]
+    NoRoom {
+        /// Of what there is too little.
+        what: Lack,
+        /// How much is needed.
+        needed: u64,
+        /// How much there is for this account.
+        free: u64,
+        /// The store.
+        path: PathBuf,
     },
     /// The folder holds a store of a layout that this pyro does not know, or a `layout.json` that is none.
     #[error("store layout {found}, this pyro reads layout 1: {}", path.display())]

@@ -281,6 +281,8 @@ fn unpack_archive(
         ));
     };
     cx.phase(wanted.name(), Phase::Fetch);
+    let room = cx.fetcher.room_for_archive(archive, (sha256, size));
+    cx.store.require_room(room)?;
     let mut fetched =
         cx.fetcher
             .archive(wanted.name(), archive, wanted.base, Some((sha256, size)))?;

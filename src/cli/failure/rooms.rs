@@ -144,6 +144,7 @@ fn kind_of_store(error: &store::Error) -> Kind {
             Kind::Integrity
         }
         store::Error::Owned { .. } => Kind::Denied,
+        store::Error::NoRoom { .. } => Kind::NoSpace,
         store::Error::Changed { .. }
         | store::Error::Manifest { .. }
         | store::Error::StillDamaged { .. } => Kind::Integrity,

@@ -34,6 +34,7 @@ pub(super) fn from_image(
     let image = cx
         .fetcher
         .image(oci, wanted.base, &wanted.platform, Some(&digest))?;
+    cx.store.require_room(cx.fetcher.room_for_image(&image))?;
     let mut staging = Staging::begin(cx.store, wanted.environment.layout)?;
     let mut layers_left = cx.fetcher.layers(wanted.name(), &image)?;
     for n in 0..image.layers().len() {
