@@ -4,7 +4,7 @@
 //!  ArchiveSource ─ archive ──────────────┐                  ┌─ file of this machine ─┐
 //!  OciSource ─ image ─ index ─ document ─┤─ download/blobs ─┤                        ├─ Fetched ─> unpack
 //!                       blobs            │                  └─ spool ── transfer ────┘
-//!              registry ─┴─ oci_layout   │                       http ──┘
+//!    mirrors ─ registry ─┴─ oci_layout   │                       http ──┘
 //!  credentials ─ challenge ─ token ──────┘
 //! ```
 //!
@@ -36,6 +36,7 @@ mod layer;
 mod layers;
 mod media_type;
 mod meter;
+mod mirrors;
 mod oci_layout;
 mod pace;
 mod pump;
@@ -69,7 +70,7 @@ pub use self::fetched::{Fetched, Provenance};
 pub use self::image::Image;
 pub use self::layer::{Layer, LayerKind};
 pub use self::layers::Layers;
-pub use self::settings::{Network, Settings};
+pub use self::settings::{Mirrors, Network, Settings};
 
 /// A download, a staging tree with its lock, a manifest and one file: no environment needs fewer.
 const FILES: u64 = 5;

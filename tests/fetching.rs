@@ -13,6 +13,9 @@ mod faults;
 #[path = "fetching/layers.rs"]
 mod layers;
 #[cfg(test)]
+#[path = "fetching/mirrors.rs"]
+mod mirrors;
+#[cfg(test)]
 #[path = "fetching/room.rs"]
 mod room;
 #[cfg(test)]

@@ -88,6 +88,12 @@ pub struct Registry {
     pub insecure: Sourced<bool>,
     /// Hosts that may be given its credentials for a token.
     pub token_realms: Sourced<Vec<String>>,
+    /// Hosts that are asked first.
+    pub mirrors: Sourced<Vec<String>>,
+    /// Whether it is asked itself for what no mirror has.
+    pub fallback: Sourced<bool>,
+    /// A file with certificates that are trusted for it.
+    pub ca: Sourced<Option<PathBuf>>,
 }
 
 /// Every setting with its origin.

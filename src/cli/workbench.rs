@@ -161,7 +161,19 @@ fn fetch_settings(settings: &Settings) -> fetch::Settings {
         .iter()
         .map(|(host, registry)| (host.clone(), registry.token_realms.value.clone()))
         .collect();
+    let mirrors = settings.registries.iter().map(|(host, registry)| {
+        let mirrors = fetch::Mirrors {
+            hosts: registry.mirrors.value.clone(),
+            fallback: registry.fallback.value,
+        };
+        (host.clone(), mirrors)
+    });
+    let authorities = settings.registries.iter();
+    let authorities =
+        authorities.filter_map(|(host, registry)| Some((host.clone(), registry.ca.value.clone()?)));
     fetch::Settings {
+        mirrors: mirrors.collect(),
+        authorities: authorities.collect(),
         network: match settings.network.value {
             Network::Allowed => fetch::Network::Allowed,
             Network::Offline => fetch::Network::Forbidden,

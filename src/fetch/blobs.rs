@@ -9,8 +9,8 @@ use super::Fetcher;
 use super::document::{Descriptor, Document};
 use super::error::Error;
 use super::fetched::Fetched;
+use super::mirrors::Repository;
 use super::oci_layout::Layout;
-use super::registry::Registry;
 use super::verify::{Expected, Verifier};
 
 /// Where the content of an image is kept.
@@ -47,7 +47,7 @@ pub(super) struct Root {
 
 /// An open place.
 pub(super) enum Blobs<'f> {
-    Registry(Registry<'f>),
+    Registry(Repository<'f>),
     Layout(Layout<'f>),
 }
 
@@ -57,7 +57,7 @@ impl<'f> Blobs<'f> {
             Place::Registry {
                 registry,
                 repository,
-            } => Self::Registry(Registry::new(fetcher, registry, repository)),
+            } => Self::Registry(Repository::new(fetcher, registry, repository)),
             Place::Layout(folder) => Self::Layout(Layout::open(fetcher, folder)?),
         })
     }

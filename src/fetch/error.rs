@@ -97,6 +97,14 @@ pub enum Error {
         /// What is wrong in it; never a secret.
         why: String,
     },
+    /// The certificates that are configured for a host are not usable.
+    #[error("the certificates of an authority cannot be used, {why}: {}", path.display())]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// The operating system refused something on this machine.
     #[error("cannot {doing} {}", path.display())]
     Io {

@@ -5,15 +5,15 @@
 //! loopback, and the first hop to another origin loses the `Authorization` for good. Bodies are handed over as
 //! the server sent them: nothing is decompressed, whatever `Content-Encoding` says.
 //!
-//! Clients are built at the first use, so that a run without network touches no certificate file, and a run with
-//! `--offline` cannot get one. There are two: loopback is never reached through a proxy.
+//! A host that has failed as often as one request may be tried is not asked any more in this run.
 
+mod clients;
 mod failure;
+mod hosts;
 mod url;
 
 use std::future::Future;
-use std::sync::{Arc, Once, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
 
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_RANGE, ETAG, IF_RANGE, LOCATION, RANGE,
@@ -27,14 +27,15 @@ use super::pace::Pace;
 use super::range::{ContentRange, Rest};
 use super::runtime::Runtime;
 use super::secret::Secret;
-use super::settings::{Network, Settings};
+use super::settings::Settings;
+
+use self::clients::Clients;
+use self::hosts::Hosts;
 
 pub(super) use self::failure::Failure;
 pub(super) use self::url::Url;
 
 const MAX_REDIRECTS: usize = 10;
-/// A handshake with a port of this machine; one that takes longer is no TLS server.
-const LOOPBACK_CONNECT: Duration = Duration::from_secs(3);
 
 /// One `GET`.
 #[derive(Debug, Clone, Copy)]
@@ -146,28 +147,28 @@ impl Answer {
     }
 }
 
-/// The two clients and the runtime under them.
+/// The clients and the runtime under them.
 #[derive(Debug)]
 pub(super) struct Web {
     settings: Arc<Settings>,
     runtime: Runtime,
-    outside: OnceLock<reqwest::Client>,
-    loopback: OnceLock<reqwest::Client>,
+    clients: Clients,
+    hosts: Hosts,
 }
 
 impl Web {
     pub(super) fn new(settings: Arc<Settings>) -> Self {
         Self {
+            clients: Clients::new(Arc::clone(&settings)),
             settings,
             runtime: Runtime::default(),
-            outside: OnceLock::new(),
-            loopback: OnceLock::new(),
+            hosts: Hosts::default(),
         }
     }
 
     /// Sends a request and follows redirects; any status is an answer.
     pub(super) fn get(&self, ask: &Ask<'_>) -> Result<Answer, Failure> {
-        self.client(ask.url, ask.what)?;
+        self.clients.of(ask.url, ask.what)?;
         self.runtime.block_on(self.follow(ask))?
     }
 
@@ -246,8 +247,11 @@ impl Web {
             );
             return Err(Error::denied(ask.what, why).into());
         }
+        let host = url.authority();
+        self.hosts.check(&host, ask.what)?;
         let mut request = self
-            .client(url, ask.what)?
+            .clients
+            .of(url, ask.what)?
             .get(url.as_reqwest().clone())
             .header(ACCEPT_ENCODING, "identity");
         if !ask.accept.is_empty() {
@@ -263,72 +267,23 @@ impl Web {
             }
         }
         let patience = self.settings.connect_timeout + self.settings.idle_timeout;
-        match timeout(patience, request.send()).await {
-            Ok(sent) => sent.map_err(|error| failure::of_request(&error, url, ask.what)),
-            Err(_elapsed) => {
-                let why = format!(
-                    "{}: no answer within {} s",
-                    url.authority(),
-                    patience.as_secs_f64()
-                );
-                Err(Error::passing(ask.what, why).into())
+        let failed = match timeout(patience, request.send()).await {
+            Ok(Ok(answer)) => {
+                self.hosts.answered(&host);
+                return Ok(answer);
             }
-        }
-    }
-
-    fn client(&self, url: &Url, what: &str) -> Result<&reqwest::Client, Error> {
-        if self.settings.network == Network::Forbidden {
-            return Err(Error::Offline { what: what.into() });
-        }
-        let (cell, reach) = if url.is_loopback() {
-            (&self.loopback, Reach::Loopback)
-        } else {
-            (&self.outside, Reach::Outside)
+            Ok(Err(error)) => failure::of_request(&error, url, ask.what),
+            Err(_elapsed) => {
+                let why = format!("{host}: no answer within {} s", patience.as_secs_f64());
+                Error::passing(ask.what, why).into()
+            }
         };
-        if let Some(client) = cell.get() {
-            return Ok(client);
+        if let Failure::Failed(error) = &failed {
+            let most = self.settings.retries + 1;
+            self.hosts.failed(&host, error, most);
         }
-        let built = build(&self.settings, reach, Roots::System)
-            // A machine without CA certificates still has its own ports and hosts without TLS;
-            // against no root at all every certificate fails, with an error that says so.
-            .or_else(|_| build(&self.settings, reach, Roots::None))
-            .map_err(|error| Error::denied(what, failure::reason(&error)))?;
-        Ok(cell.get_or_init(|| built))
+        Err(failed)
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reach {
-    Loopback,
-    Outside,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Roots {
-    System,
-    None,
-}
-
-fn build(settings: &Settings, reach: Reach, roots: Roots) -> reqwest::Result<reqwest::Client> {
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| {
-        // An error means that somebody else in this process was first, which is as good.
-        drop(rustls::crypto::ring::default_provider().install_default());
-    });
-    let mut builder = reqwest::Client::builder()
-        .user_agent(&settings.user_agent)
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false);
-    builder = match reach {
-        Reach::Outside => builder.connect_timeout(settings.connect_timeout),
-        Reach::Loopback => builder
-            .no_proxy()
-            .connect_timeout(settings.connect_timeout.min(LOOPBACK_CONNECT)),
-    };
-    if roots == Roots::None {
-        builder = builder.tls_certs_only([]);
-    }
-    builder.build()
 }
 
 /// From a connection that nobody can read to one that everybody can.

@@ -13,17 +13,13 @@ use crate::progress::Event;
 use super::Fetcher;
 use super::challenge;
 use super::credentials::Credentials;
-use super::download::{Wanted, download, download_ahead};
 use super::error::Error;
-use super::fetched::Fetched;
 use super::http::{Answer, Ask, Failure, Url};
 use super::media_type::MANIFESTS;
 use super::range::Rest;
 use super::retry::patiently;
 use super::secret::Secret;
-use super::spool::SpoolName;
 use super::token::{Granted, TokenRequest, advised};
-use super::transfer;
 use super::verify::{Expected, Verifier};
 
 /// Registries whose API has another host.
@@ -120,47 +116,14 @@ impl<'f> Registry<'f> {
         self.fetcher.web.read(answer, limit)
     }
 
-    /// Opens a layer.
-    pub(super) fn layer(
-        &self,
-        environment: &str,
-        digest: OciDigest,
-        size: u64,
-        source: String,
-    ) -> Result<Fetched<'f>, Error> {
-        let what = self.name(&digest);
-        let wanted = Wanted {
-            environment,
-            what: &what,
-            source,
-            spool: SpoolName::of(&digest),
-            expected: Expected::exactly(digest, size),
-        };
-        download(self.fetcher, wanted, self.ask_for(digest))
+    /// The answer that brings a blob, or the rest of one.
+    pub(super) fn blob(&self, digest: &OciDigest, rest: Option<&Rest>) -> Result<Answer, Error> {
+        self.get(&format!("blobs/{digest}"), &self.name(digest), &[], rest)
     }
 
-    /// Lets a layer come that will be opened later; `None` where that would mean to wait, or nothing need come.
-    pub(super) fn layer_ahead(
-        &self,
-        environment: &str,
-        digest: OciDigest,
-        size: u64,
-        source: String,
-    ) -> Result<Option<Fetched<'f>>, Error> {
-        let what = self.name(&digest);
-        let wanted = Wanted {
-            environment,
-            what: &what,
-            source,
-            spool: SpoolName::of(&digest),
-            expected: Expected::exactly(digest, size),
-        };
-        download_ahead(self.fetcher, wanted, self.ask_for(digest))
-    }
-
-    fn ask_for(&self, digest: OciDigest) -> transfer::Ask<'f> {
-        let (registry, what) = (self.clone(), self.name(&digest));
-        Box::new(move |rest| registry.get(&format!("blobs/{digest}"), &what, &[], rest))
+    /// The host, as it is called in references.
+    pub(super) fn host(&self) -> &str {
+        &self.host
     }
 
     /// A request with the login that the registry asks for.

@@ -14,6 +14,15 @@ pub enum Network {
     Forbidden,
 }
 
+/// The mirrors of one registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirrors {
+    /// Each a host, a port if it has one, and perhaps the beginning of all its repositories, in the order of asking.
+    pub hosts: Vec<String>,
+    /// Whether the registry itself is asked for what no mirror has.
+    pub fallback: bool,
+}
+
 /// What the user's configuration says about fetching; a repository has no say in any of it.
 ///
 /// ```
@@ -29,6 +38,10 @@ pub struct Settings {
     pub insecure_hosts: BTreeSet<String>,
     /// Registry -> token servers (`host` or `host:port`) that may see the registry's credentials.
     pub token_realms: BTreeMap<String, Vec<String>>,
+    /// Registry -> where its content is asked for first.
+    pub mirrors: BTreeMap<String, Mirrors>,
+    /// Host -> a file with certificates that are trusted for it besides the system's.
+    pub authorities: BTreeMap<String, PathBuf>,
     /// The `config.json` with registry logins; a missing file has none.
     pub docker_config: Option<PathBuf>,
     /// What servers see as the client's name.
@@ -56,6 +69,8 @@ impl Default for Settings {
             network: Network::default(),
             insecure_hosts: BTreeSet::new(),
             token_realms: BTreeMap::new(),
+            mirrors: BTreeMap::new(),
+            authorities: BTreeMap::new(),
             docker_config: None,
             user_agent: concat!("pyro/", env!("CARGO_PKG_VERSION")).to_owned(),
             max_manifest: 4 << 20,

@@ -110,6 +110,15 @@ fn document(settings: &Settings) -> Config {
         rows.push(row(name("token-realms"), &registry.token_realms, |hosts| {
             Some(Value::List(hosts.clone()))
         }));
+        rows.push(row(name("mirrors"), &registry.mirrors, |hosts| {
+            Some(Value::List(hosts.clone()))
+        }));
+        rows.push(row(name("fallback"), &registry.fallback, |on| {
+            Some(Value::Switch(*on))
+        }));
+        rows.push(row(name("ca"), &registry.ca, |path| {
+            path.as_deref().map(path_value)
+        }));
     }
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     let files = settings.config_files.iter().map(|(path, exists)| File {

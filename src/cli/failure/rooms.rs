@@ -189,7 +189,9 @@ impl From<fetch::Error> for Failure {
             fetch::Error::Denied { .. } => Kind::Denied,
             fetch::Error::Offline { .. } => Kind::Policy,
             fetch::Error::Integrity { .. } | fetch::Error::Unsupported { .. } => Kind::Integrity,
-            fetch::Error::Credentials { .. } => Kind::Configuration,
+            fetch::Error::Credentials { .. } | fetch::Error::Authority { .. } => {
+                Kind::Configuration
+            }
             fetch::Error::Io { source, .. } => Kind::of_io(source),
         };
         let failure = Self::of(kind, &error);

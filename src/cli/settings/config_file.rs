@@ -104,6 +104,16 @@ pub struct RegistrySection {
     /// Hosts besides this one that may be given its credentials for a token.
     #[serde(default, deserialize_with = "hosts")]
     pub token_realms: Option<Vec<String>>,
+    /// Hosts that are asked first, in this order; behind each may stand the beginning of all its repositories.
+    #[serde(default, deserialize_with = "mirrors")]
+    pub mirrors: Option<Vec<String>>,
+    /// Whether the registry itself is asked for what no mirror has; it is, if not set.
+    #[serde(default)]
+    pub fallback: Option<bool>,
+    /// A file with certificates in PEM form that are trusted for this host besides the system's; an absolute path.
+    #[serde(default, deserialize_with = "absolute_path")]
+    #[schemars(with = "Option<String>")]
+    pub ca: Option<PathBuf>,
 }
 
 /// What is wrong with the text of a file, and where.
@@ -190,6 +200,26 @@ fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String
     }
 }
 
+/// Whether a text can be a host, perhaps with the beginning of a repository behind it.
+fn is_mirror(text: &str) -> bool {
+    let (host, prefix) = text.split_once('/').unwrap_or((text, "a"));
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+    let part = |part: &str| {
+        part.bytes().all(fits) && part.starts_with(|c: char| c.is_ascii_alphanumeric())
+    };
+    is_host(host) && prefix.split('/').all(part)
+}
+
+fn mirrors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let mirrors = Vec::<String>::deserialize(deserializer)?;
+    match mirrors.iter().find(|mirror| !is_mirror(mirror)) {
+        None => Ok(Some(mirrors)),
+        Some(bad) => Err(serde::de::Error::custom(format!(
+            "`{bad}`: {HOST_RULE}; behind it may stand `/` and the beginning of a repository"
+        ))),
+    }
+}
+
 fn registries<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, RegistrySection>, D::Error> {
@@ -255,6 +285,22 @@ mod tests {
             "[::1]",
         ] {
             assert!(is_host(good), "{good:?}");
+        }
+        for bad in [
+            "",
+            "/",
+            "a/",
+            "a//b",
+            "a/../b",
+            "https://a/b",
+            "a/B",
+            "a/.b",
+            "a/b?c",
+        ] {
+            assert!(!is_mirror(bad), "{bad:?}");
+        }
+        for good in ["a.example", "a:5000/b", "[::1]:5000/b/c-d_e.f"] {
+            assert!(is_mirror(good), "{good:?}");
         }
         assert!(ConfigFile::parse("[registry.\"https://a\"]\n").is_err());
         assert!(ConfigFile::parse("[registry.a]\ntoken-realms = [\"https://b\"]\n").is_err());

@@ -58,6 +58,12 @@ impl Files {
         let registry = |host: &String| Registry {
             insecure: self.of_registry(host, |section| section.insecure),
             token_realms: self.of_registry(host, |section| section.token_realms.clone()),
+            mirrors: self.of_registry(host, |section| section.mirrors.clone()),
+            fallback: Sourced::first(
+                self.each(|file| file.registry.get(host).and_then(|section| section.fallback)),
+                || true,
+            ),
+            ca: self.of_registry(host, |section| section.ca.clone().map(Some)),
         };
         hosts
             .into_iter()

@@ -104,8 +104,9 @@ pub(super) fn of_request(error: &reqwest::Error, url: &Url, what: &str) -> Failu
         Trouble::Certificate => Failure::Failed(Error::denied(
             what,
             format!(
-                "{}: the server's certificate is not trusted: {}; system certificates are read \
-                 from SSL_CERT_FILE or the distribution's ca-certificates",
+                "{0}: the server's certificate is not trusted: {1}; certificates are read from SSL_CERT_FILE or \
+                 the distribution's ca-certificates, and those for one host from the file that `ca = \"…\"` \
+                 under [registry.\"{0}\"] in the configuration names",
                 url.authority(),
                 reason(error)
             ),

@@ -1,4 +1,5 @@
 use super::super::server::{Reply, Server};
+use super::super::settings::Network;
 use super::*;
 
 fn web(network: Network) -> Web {
