@@ -16,6 +16,9 @@ mod layers;
 #[path = "fetching/mirrors.rs"]
 mod mirrors;
 #[cfg(test)]
+#[path = "fetching/proxies.rs"]
+mod proxies;
+#[cfg(test)]
 #[path = "fetching/room.rs"]
 mod room;
 #[cfg(test)]

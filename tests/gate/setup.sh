@@ -18,6 +18,7 @@ wanted=(
   'apache2-utils|htpasswd|a registry with passwords'
   'b3sum|b3sum|BLAKE3 for the independent checker'
   'openssl|openssl|signs the tokens of a registry behind a token server'
+  'tinyproxy-bin|tinyproxy|a proxy between pyro and a registry'
   'strace|strace|proves that nothing reads content or opens sockets where it must not'
   'python3|python3|the independent checker, and examples'
   'git|git|the merge test of the lock file'

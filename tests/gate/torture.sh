@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Everything that proves survival, at full size: all test files whose names begin with `survival`, then the mutants.
+# Everything that proves survival, at full size: all test files whose names begin with `survival`, fetching over networks
+# that misbehave, then the mutants.
 #
 #   torture.sh [FILTER]      only the tests whose names contain FILTER; no mutants then
 #
@@ -16,7 +17,7 @@ log=$logs/torture.log
 not_run=$(realpath -m "$logs")/not-run
 
 selected=()
-for file in tests/survival*.rs tests/survival*/main.rs; do
+for file in tests/survival*.rs tests/survival*/main.rs tests/fetching.rs; do
   [ -f "$file" ] || continue # a pattern that matched nothing
   name=${file#tests/}
   name=${name%.rs}

@@ -63,7 +63,11 @@ impl Transport {
         let server = "req -newkey rsa:2048 -nodes -subj /CN=registry.tests -keyout server.key -out server.csr";
         let signed = "x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial \
                       -days 36500 -extfile server.ext -out server.pem";
-        fs_err::write(folder.join("server.ext"), "subjectAltName = IP:127.0.0.1\n").unwrap();
+        fs_err::write(
+            folder.join("server.ext"),
+            "subjectAltName = IP:127.0.0.1, DNS:registry.tests\n",
+        )
+        .unwrap();
         for words in [authority, server, signed] {
             let mut openssl = Command::new("openssl");
             openssl.args(words.split_whitespace()).current_dir(folder);
