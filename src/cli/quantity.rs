@@ -139,6 +139,12 @@ const SIZES: [(&str, u64); 5] = [
 ];
 
 impl Size {
+    /// So many bytes.
+    #[must_use]
+    pub const fn of_bytes(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
     /// The number of bytes.
     #[must_use]
     pub const fn bytes(self) -> u64 {

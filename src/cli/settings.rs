@@ -12,6 +12,7 @@ pub mod config_file;
 pub mod error;
 pub mod files;
 pub mod gc;
+pub mod limits;
 pub mod origin;
 pub mod variable;
 
@@ -23,6 +24,7 @@ use crate::model::platform::Platform;
 pub use error::SettingsError;
 use files::{Files, base_dir};
 use gc::{GcFlags, GcSettings};
+use limits::LimitSettings;
 use origin::{Origin, Sourced};
 
 /// How long a lock is waited for when nobody says.
@@ -129,6 +131,8 @@ pub struct Settings {
     pub docker_config: Sourced<Option<PathBuf>>,
     /// What collections are limited to.
     pub gc: GcSettings,
+    /// What sources are limited to.
+    pub limits: LimitSettings,
     /// Registries that something is set for, by host.
     pub registries: BTreeMap<String, Registry>,
     /// The configuration files that were looked for, the stronger first, and whether they exist.
@@ -192,6 +196,7 @@ impl Settings {
             bundle_dir: bundle_dir(around)?,
             docker_config: docker_config(around)?,
             gc: GcSettings::resolve(flags.gc, &files, around)?,
+            limits: LimitSettings::resolve(&files, around)?,
             registries: files.registries(),
             config_files: files.looked_for(),
         })

@@ -8,7 +8,7 @@ use pyro::model::digest::FileHash;
 use pyro::model::manifest::{EntryKind, Manifest};
 use pyro::model::recipe::{Layout, Recipe};
 use pyro::store::{Patience, Staging, Store};
-use pyro::unpack::Error;
+use pyro::unpack::{Allowance, Error, Limits};
 
 /// An archive in the making.
 #[derive(Clone, Default)]
@@ -188,6 +188,11 @@ pub fn stage(
     })
 }
 
+/// As much as anybody gets who sets nothing.
+pub fn allowance() -> Allowance {
+    Allowance::new(Limits::default())
+}
+
 /// Unpacks one archive of plain bytes, and checks that it was read to its end.
 pub fn archive(layout: Layout, strip_components: u32, tar: &[u8]) -> Result<Outcome, Error> {
     stage(layout, |staging| {
@@ -196,6 +201,7 @@ pub fn archive(layout: Layout, strip_components: u32, tar: &[u8]) -> Result<Outc
             &mut bytes,
             staging,
             pyro::unpack::Archive { strip_components },
+            &allowance(),
         )?;
         assert_eq!(bytes.read(&mut [0]).unwrap(), 0, "read to the end");
         Ok(())
@@ -205,9 +211,15 @@ pub fn archive(layout: Layout, strip_components: u32, tar: &[u8]) -> Result<Outc
 /// Unpacks layers over each other.
 pub fn layers(layers: &[Vec<u8>]) -> Result<Outcome, Error> {
     stage(Layout::Rootfs, |staging| {
+        let allowance = allowance();
         for (number, tar) in (1..).zip(layers) {
             let mut bytes = &tar[..];
-            pyro::unpack::layer(&mut bytes, staging, pyro::unpack::Layer { number })?;
+            pyro::unpack::layer(
+                &mut bytes,
+                staging,
+                pyro::unpack::Layer { number },
+                &allowance,
+            )?;
             assert!(bytes.is_empty(), "read to the end");
         }
         Ok(())

@@ -62,6 +62,22 @@ fn document(settings: &Settings) -> Config {
         row("jobs", &settings.jobs, |jobs| {
             Some(Value::Number(u64::try_from(jobs.get()).unwrap_or(u64::MAX)))
         }),
+        row("limits.max-entries", &settings.limits.max_entries, |most| {
+            Some(Value::Number(*most))
+        }),
+        row(
+            "limits.max-manifest",
+            &settings.limits.max_manifest,
+            |most| Some(text_of(most)),
+        ),
+        row("limits.max-ratio", &settings.limits.max_ratio, |most| {
+            Some(Value::Number(*most))
+        }),
+        row(
+            "limits.max-unpacked",
+            &settings.limits.max_unpacked,
+            |most| Some(text_of(most)),
+        ),
         row("lock", &settings.lock_mode, |mode| {
             Some(text_of(lock_word(*mode)))
         }),
