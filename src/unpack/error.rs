@@ -168,6 +168,14 @@ pub enum Error {
         /// The last member.
         place: Place,
     },
+    /// With what follows its end mark, the archive comes to more than it may.
+    #[error("what follows the end mark, after {place}: {limit}")]
+    LongEnd {
+        /// The last member.
+        place: Place,
+        /// What it went over.
+        limit: Limit,
+    },
     /// An entry is refused.
     #[error("{place} `{}`: {fault}", Escaped(.name))]
     Entry {
@@ -243,10 +251,26 @@ impl Error {
     #[must_use]
     pub fn is_bad_source(&self) -> bool {
         match self {
-            Self::NotTar { .. } | Self::CutOff { .. } | Self::AfterEnd { .. } => true,
+            Self::NotTar { .. }
+            | Self::CutOff { .. }
+            | Self::AfterEnd { .. }
+            | Self::LongEnd { .. } => true,
             Self::Entry { fault, .. } => *fault != Fault::Changed,
             Self::Read { source, .. } => inner::<super::decompress::Corrupt>(source).is_some(),
             Self::Write { .. } | Self::NoFolder { .. } | Self::Local { .. } => false,
+        }
+    }
+
+    /// The limit that the source went over, if that is why.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::LongEnd { limit, .. }
+            | Self::Entry {
+                fault: Fault::Limit(limit),
+                ..
+            } => Some(*limit),
+            _ => None,
         }
     }
 

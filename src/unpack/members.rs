@@ -25,6 +25,8 @@ const BUFFER: usize = 256 * 1024;
 const LONG_NAME: u64 = 1 << 20;
 /// Largest PAX header: room for the map of a sparse file.
 const PAX: u64 = 32 << 20;
+/// Zeros after the end that nothing is made of: writers fill up their record, which is of 10 KiB if not told otherwise.
+const RECORD: u64 = 1 << 20;
 /// The largest size that a header can hold in octal: what some writers put there for all larger files.
 const OCTAL_MAX: u64 = 0o77_777_777_777;
 
@@ -277,12 +279,18 @@ impl<'r> Members<'r> {
     /// Reads what follows the end mark's first block.
     fn end(&mut self) -> Result<(), Error> {
         let mut buffer = [0; 4096];
+        let mut usual = RECORD;
         loop {
             match self.bytes.read(&mut buffer) {
                 Ok(0) => return Ok(()),
                 Ok(count) if is_zero(&buffer[..count]) => {
-                    let taken = self.allowance.unpacked(count as u64);
-                    taken.map_err(|limit| self.refused(&[], limit.into()))?;
+                    let beyond = (count as u64).saturating_sub(usual);
+                    usual = usual.saturating_sub(count as u64);
+                    let taken = self.allowance.unpacked(beyond);
+                    taken.map_err(|limit| Error::LongEnd {
+                        place: self.place(),
+                        limit,
+                    })?;
                 }
                 Ok(_other) => {
                     return Err(Error::AfterEnd {

@@ -100,14 +100,7 @@ fn hint(error: &Error) -> Option<String> {
             }
             Why::Policy => "run without --offline, or lock the sources first".to_owned(),
         },
-        Error::Unpack {
-            source:
-                unpack::Error::Entry {
-                    fault: unpack::Fault::Limit(limit),
-                    ..
-                },
-            ..
-        } => raise(limit.key()),
+        Error::Unpack { source, .. } => raise(source.limit()?.key()),
         Error::ReadOnlyStore { .. } => {
             "leave out --repair to check only, or repair it where and as whom it may be written"
                 .to_owned()
