@@ -27,8 +27,8 @@ impl Folding {
         {
             return None;
         }
-        let kernel = Path::new("/sys/fs/ext4/features/casefold").exists();
-        if !needs::met(kernel, "a kernel whose ext4 folds case") {
+        let folds = Path::new("/sys/fs/ext4/features/casefold").exists();
+        if !needs::kernel(folds, "whose ext4 folds case") {
             return None;
         }
         let file = fs_err::File::create(image).unwrap();
@@ -47,7 +47,7 @@ impl Folding {
                 .arg(image)
                 .arg(at),
         );
-        if !needs::met(mounted, "a kernel that mounts a folding ext4") {
+        if !needs::kernel(mounted, "that mounts a folding ext4") {
             return None;
         }
         let mounted = Self { at: at.to_owned() };
