@@ -29,6 +29,8 @@ mod document;
 mod download;
 mod error;
 mod fetched;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod http;
 mod image;
 mod index;

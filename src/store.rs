@@ -29,6 +29,7 @@ mod fast_remove;
 mod file_system;
 mod file_writer;
 mod folders;
+mod folding;
 mod fresh;
 mod holders;
 mod layout;

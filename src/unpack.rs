@@ -8,7 +8,8 @@
 //!
 //! Everything here comes from outside and may be hostile. A name is checked before anything is made at it, nothing is
 //! written through a link, and nothing is passed over in silence: what a tree cannot hold is either refused or
-//! counted, and the count ends up in the notes of the staging tree.
+//! counted, and the count ends up in the notes of the staging tree. What a source may come to is limited; a local
+//! folder is not, for it is as large already as it will be.
 
 mod archive;
 mod blob;
@@ -18,6 +19,8 @@ mod folder;
 mod folder_record;
 mod header;
 mod layer;
+mod limits;
+mod member;
 mod member_name;
 mod members;
 mod pax;
@@ -31,6 +34,7 @@ pub use error::{Error, Fault, Place};
 pub use folder::folder;
 pub use folder_record::folder_record;
 pub use layer::{Layer, layer};
+pub use limits::{Allowance, Counted, Limit, Limits};
 pub use tally::LeftOut;
 
 /// What came out of one archive, layer, blob or folder.

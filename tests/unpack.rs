@@ -7,6 +7,10 @@
     reason = "a test that cannot go on should stop"
 )]
 
+#[path = "support/tar.rs"]
+#[allow(dead_code, reason = "this binary uses a part of it")]
+mod tar_bytes;
+
 mod unpack {
     mod arbitrary;
     mod archives;

@@ -141,7 +141,7 @@ const SIZES: [(&str, u64); 5] = [
 impl Size {
     /// So many bytes.
     #[must_use]
-    pub const fn bytes_of(bytes: u64) -> Self {
+    pub const fn of_bytes(bytes: u64) -> Self {
         Self(bytes)
     }
 

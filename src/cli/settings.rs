@@ -13,6 +13,7 @@ pub mod error;
 pub mod files;
 pub mod gc;
 pub mod http;
+pub mod limits;
 pub mod origin;
 pub mod variable;
 
@@ -25,6 +26,7 @@ pub use error::SettingsError;
 use files::{Files, base_dir};
 use gc::{GcFlags, GcSettings};
 use http::HttpSettings;
+use limits::LimitSettings;
 use origin::{Origin, Sourced};
 
 /// How long a lock is waited for when nobody says.
@@ -139,6 +141,8 @@ pub struct Settings {
     pub gc: GcSettings,
     /// How the network is waited for.
     pub http: HttpSettings,
+    /// What sources are limited to.
+    pub limits: LimitSettings,
     /// Registries that something is set for, by host.
     pub registries: BTreeMap<String, Registry>,
     /// The configuration files that were looked for, the stronger first, and whether they exist.
@@ -203,6 +207,7 @@ impl Settings {
             docker_config: docker_config(around)?,
             gc: GcSettings::resolve(flags.gc, &files, around)?,
             http: HttpSettings::resolve(&files, around)?,
+            limits: LimitSettings::resolve(&files, around)?,
             registries: files.registries(),
             config_files: files.looked_for(),
         })

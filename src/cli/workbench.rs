@@ -118,6 +118,7 @@ impl<'s> Workbench<'s> {
             depth,
             bundle: bundle(self.settings),
             jobs: self.settings.jobs.value.get(),
+            limits: self.settings.limits.of_source(),
             records: OnceLock::new(),
         };
         Ok(verb(&context)?)
@@ -181,6 +182,7 @@ fn fetch_settings(settings: &Settings) -> fetch::Settings {
         insecure_hosts: insecure,
         token_realms: realms,
         docker_config: settings.docker_config.value.clone(),
+        max_manifest: settings.limits.max_manifest.value.bytes(),
         lock_timeout: settings.lock_timeout.value.duration(),
         jobs: settings.jobs.value.get(),
         connect_timeout: settings.http.connect_timeout(),

@@ -73,6 +73,16 @@ pub enum Error {
         /// What it has.
         found: String,
     },
+    /// A document that is longer than it may be.
+    #[error("{what} is longer than {limit} bytes")]
+    TooLarge {
+        /// What was asked for.
+        what: String,
+        /// How long it may be.
+        limit: u64,
+        /// The key in `[limits]` that says so; `None` where nothing can.
+        key: Option<&'static str>,
+    },
     /// Something that is understood and not taken.
     #[error("{what} is not supported: {why}")]
     Unsupported {
@@ -222,6 +232,18 @@ impl Error {
             what: what.into(),
             expected: expected.into(),
             found: found.into(),
+        }
+    }
+
+    /// The same error, if it is of a limit, with the key that says so.
+    pub(super) fn limited_by(self, key: &'static str) -> Self {
+        match self {
+            Self::TooLarge { what, limit, .. } => Self::TooLarge {
+                what,
+                limit,
+                key: Some(key),
+            },
+            other => other,
         }
     }
 

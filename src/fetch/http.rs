@@ -178,11 +178,11 @@ impl Web {
             let mut body = Vec::new();
             while let Some(chunk) = answer.chunk().await? {
                 if (body.len() + chunk.len()) as u64 > limit {
-                    return Err(Error::integrity(
-                        answer.what,
-                        format!("at most {limit} bytes"),
-                        "more than that",
-                    ));
+                    return Err(Error::TooLarge {
+                        what: answer.what,
+                        limit,
+                        key: None,
+                    });
                 }
                 body.extend_from_slice(&chunk);
             }

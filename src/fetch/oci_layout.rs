@@ -101,11 +101,11 @@ impl<'f> Layout<'f> {
         let (file, size) = open_file(path)?;
         let limit = self.fetcher.settings.max_manifest;
         if size > limit {
-            return Err(Error::integrity(
-                path.display().to_string(),
-                format!("at most {limit} bytes"),
-                format!("{size} bytes"),
-            ));
+            return Err(Error::TooLarge {
+                what: path.display().to_string(),
+                limit,
+                key: Some(super::Settings::MAX_MANIFEST),
+            });
         }
         let mut bytes = Vec::new();
         file.file()

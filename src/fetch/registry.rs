@@ -113,7 +113,8 @@ impl<'f> Registry<'f> {
 
     fn read(&self, answer: Answer) -> Result<Vec<u8>, Error> {
         let limit = self.fetcher.settings.max_manifest;
-        self.fetcher.web.read(answer, limit)
+        let read = self.fetcher.web.read(answer, limit);
+        read.map_err(|error| error.limited_by(super::Settings::MAX_MANIFEST))
     }
 
     /// The answer that brings a blob, or the rest of one.

@@ -46,7 +46,7 @@ pub struct Settings {
     pub docker_config: Option<PathBuf>,
     /// What servers see as the client's name.
     pub user_agent: String,
-    /// Longest manifest, index or image config in bytes.
+    /// Longest manifest, index or image config in bytes; see [`Settings::MAX_MANIFEST`].
     pub max_manifest: u64,
     /// How long a connection, TLS included, may take to stand.
     pub connect_timeout: Duration,
@@ -61,6 +61,11 @@ pub struct Settings {
     pub jobs: usize,
     /// How long to wait for another process that downloads the same bytes.
     pub lock_timeout: Duration,
+}
+
+impl Settings {
+    /// The key of `max_manifest` in the configuration.
+    pub const MAX_MANIFEST: &'static str = "max-manifest";
 }
 
 impl Default for Settings {

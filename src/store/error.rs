@@ -120,6 +120,14 @@ pub enum Error {
         /// What it names.
         target: EntryPath,
     },
+    /// Two names of one folder that the file system takes for one.
+    #[error("the file system takes `{entry}` for `{other}`, which is there already")]
+    Folds {
+        /// What was to be made.
+        entry: EntryPath,
+        /// What has the name.
+        other: EntryPath,
+    },
     /// An `environment.json` at the top of a source that is not an old install record.
     #[error("the source has its own `environment.json` at the top, where the manifest must stand")]
     OwnManifest,

@@ -17,6 +17,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use super::error::{Doing, Error};
 use super::file_writer::{self, SEALED_TIME};
 use super::folders::Folders;
+use super::folding::not_made;
 use super::staging::{Executable, Staging};
 use super::uninterrupted;
 use crate::model::manifest::{Entry, EntryKind, MANIFEST_NAME, Manifest};
@@ -161,8 +162,12 @@ impl<'s> Staging<'s> {
         let path = self.path().join(MANIFEST_NAME);
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = uninterrupted::openat(&self.top, MANIFEST_NAME, flags, Mode::RUSR | Mode::WUSR)
-            .doing("make", &path)?;
+        let fd = uninterrupted::openat(&self.top, MANIFEST_NAME, flags, Mode::RUSR | Mode::WUSR);
+        let fd = match (fd, EntryPath::new(MANIFEST_NAME.as_bytes())) {
+            (Ok(fd), _) => fd,
+            (Err(errno), Ok(name)) => return Err(not_made(self.top.as_fd(), &name, errno)),
+            (Err(errno), Err(_)) => return Err(Error::io("make", path, errno)),
+        };
         let mut file = fs_err::File::from_parts(fd.into(), &path);
         std::io::Write::write_all(&mut file, bytes).doing("write", &path)?;
         uninterrupted::fchmod(&file, file_writer::sealed_mode(false))
@@ -207,7 +212,17 @@ impl<'s> Staging<'s> {
                 .doing("open the folder of", &place)?;
             let meta = rustix::fs::statat(parent.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW)
                 .doing("look at", &place)?;
-            if let Some(what) = difference(kind, &meta) {
+            let differs = match kind {
+                EntryKind::Symlink { target }
+                    if meta.st_size.cast_unsigned() == target.as_bytes().len() as u64 =>
+                {
+                    let found = rustix::fs::readlinkat(parent.as_fd(), path.name(), Vec::new());
+                    (found.doing("read", &place)?.as_bytes() != target.as_bytes())
+                        .then_some("points elsewhere")
+                }
+                _ => None,
+            };
+            if let Some(what) = difference(kind, &meta).or(differs) {
                 return Err(changed(format!("`{path}` {what}")));
             }
         }
@@ -296,7 +311,9 @@ fn difference(kind: &EntryKind, meta: &rustix::fs::Stat) -> Option<&'static str>
         {
             Some("has another mode")
         }
-        EntryKind::File { .. } if meta.st_mtime != 1 => Some("has another time"),
+        EntryKind::File { .. } | EntryKind::Symlink { .. } if meta.st_mtime != 1 => {
+            Some("has another time")
+        }
         _ => None,
     }
 }

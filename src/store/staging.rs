@@ -19,6 +19,7 @@ use super::error::{Doing, Error};
 use super::fast_remove;
 use super::file_writer::{self, CHUNK, SEALED_TIME};
 use super::folders::Folders;
+use super::folding::not_made;
 use super::lock_file::LockFile;
 use super::record_file::random_id;
 use super::uninterrupted;
@@ -169,7 +170,7 @@ impl<'s> Staging<'s> {
             .parent_of(path)
             .doing("open the folder of", path.as_os_str())?;
         rustix::fs::mkdirat(parent.as_fd(), path.name(), Mode::RWXU)
-            .doing("make", path.as_os_str())?;
+            .map_err(|errno| not_made(parent.as_fd(), path, errno))?;
         self.tree.insert(path.clone(), EntryKind::Directory)?;
         Ok(())
     }
@@ -209,7 +210,7 @@ impl<'s> Staging<'s> {
             .parent_of(path)
             .doing("open the folder of", path.as_os_str())?;
         uninterrupted::openat(parent.as_fd(), path.name(), flags, Mode::RUSR | Mode::WUSR)
-            .doing("make", path.as_os_str())
+            .map_err(|errno| not_made(parent.as_fd(), path, errno))
     }
 
     /// Writes a file with all that `content` gives; tells how many bytes that were.
@@ -288,7 +289,7 @@ impl<'s> Staging<'s> {
             .parent_of(path)
             .doing("open the folder of", path.as_os_str())?;
         rustix::fs::symlinkat(target.as_bytes(), parent.as_fd(), path.name())
-            .doing("make", path.as_os_str())?;
+            .map_err(|errno| not_made(parent.as_fd(), path, errno))?;
         rustix::fs::utimensat(
             parent.as_fd(),
             path.name(),
@@ -342,7 +343,7 @@ impl<'s> Staging<'s> {
                     Err(Errno::MLINK | Errno::PERM | Errno::OPNOTSUPP) => {
                         return self.copy_twin(path, existing);
                     }
-                    Err(error) => return Err(Error::io("make", path.as_os_str(), error)),
+                    Err(errno) => return Err(not_made(parent.as_fd(), path, errno)),
                 }
                 self.tree.insert(path.clone(), kind)?;
                 Ok(())

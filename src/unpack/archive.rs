@@ -4,8 +4,10 @@ use std::io::Read;
 
 use super::Unpacked;
 use super::error::{Error, Fault};
+use super::limits::Allowance;
+use super::member::{Kind, Member};
 use super::member_name;
-use super::members::{Kind, Member, Members};
+use super::members::Members;
 use super::placing::{Earlier, Placing};
 use crate::model::path::{EntryPath, PathFault};
 use crate::store::Staging;
@@ -26,20 +28,22 @@ pub struct Archive {
 /// Unpacks a tar archive and reads `bytes` to their end.
 ///
 /// # Errors
-/// When an entry is refused, the archive is damaged or cut off, goes on after its end, or the store cannot take it.
+/// When an entry is refused, the archive is damaged or cut off, goes on after its end or comes to more than it may,
+/// or the store cannot take it.
 pub fn archive(
     bytes: &mut dyn Read,
     staging: &mut Staging<'_>,
     rules: Archive,
+    allowance: &Allowance,
 ) -> Result<Unpacked, Error> {
-    let mut members = Members::new(bytes, None);
-    let mut placing = Placing::new(staging, Earlier::Stays);
+    let mut members = Members::new(bytes, None, allowance);
+    let mut placing = Placing::new(staging, Earlier::Stays, allowance);
     while let Some(member) = members.next()? {
         match path(&member, rules.strip_components)
             .map_err(|fault| members.refused(&member.name, fault))?
         {
             Some(path) => placing.place(&mut members, &member, &path, rules.strip_components)?,
-            None => placing.pass_over(&member),
+            None => placing.pass_over(&members, &member)?,
         }
     }
     Ok(placing.finish(None))

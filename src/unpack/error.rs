@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::decompress::Compression;
+use super::limits::{Limit, OverRatio};
 use crate::model::escape::Escaped;
 use crate::model::path::{EntryPath, PathFault};
 use crate::model::tree::TreeError;
@@ -128,6 +129,17 @@ pub enum Fault {
         /// What came; reading stops one byte after what was expected.
         found: u64,
     },
+    /// With it, the source comes to more than it may.
+    #[error(transparent)]
+    Limit(#[from] Limit),
+    /// Another name of the same folder is the same name to the store's file system.
+    #[error("the store's file system takes its name for that of `{other}`{}", first.map(|first| format!(", entry {first}")).unwrap_or_default())]
+    Folds {
+        /// What has the name there.
+        other: EntryPath,
+        /// The entry that made it, where this archive did.
+        first: Option<u64>,
+    },
     /// Touched by somebody between its opening and its end.
     #[error("changed while it was being copied")]
     Changed,
@@ -155,6 +167,14 @@ pub enum Error {
     AfterEnd {
         /// The last member.
         place: Place,
+    },
+    /// With what follows its end mark, the archive comes to more than it may.
+    #[error("what follows the end mark, after {place}: {limit}")]
+    LongEnd {
+        /// The last member.
+        place: Place,
+        /// What it went over.
+        limit: Limit,
     },
     /// An entry is refused.
     #[error("{place} `{}`: {fault}", Escaped(.name))]
@@ -231,10 +251,26 @@ impl Error {
     #[must_use]
     pub fn is_bad_source(&self) -> bool {
         match self {
-            Self::NotTar { .. } | Self::CutOff { .. } | Self::AfterEnd { .. } => true,
+            Self::NotTar { .. }
+            | Self::CutOff { .. }
+            | Self::AfterEnd { .. }
+            | Self::LongEnd { .. } => true,
             Self::Entry { fault, .. } => *fault != Fault::Changed,
-            Self::Read { source, .. } => is_inner::<super::decompress::Corrupt>(source),
+            Self::Read { source, .. } => inner::<super::decompress::Corrupt>(source).is_some(),
             Self::Write { .. } | Self::NoFolder { .. } | Self::Local { .. } => false,
+        }
+    }
+
+    /// The limit that the source went over, if that is why.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::LongEnd { limit, .. }
+            | Self::Entry {
+                fault: Fault::Limit(limit),
+                ..
+            } => Some(*limit),
+            _ => None,
         }
     }
 
@@ -249,7 +285,11 @@ impl Error {
     /// Sorts what the store said into what is wrong with the entry, its bytes, or the store.
     pub(super) fn of_store(place: Place, name: &[u8], error: store::Error) -> Self {
         let fault = match error {
-            store::Error::Content { source, .. } => return Self::of_read(place, source),
+            store::Error::Content { source, .. } => match inner::<OverRatio>(&source) {
+                Some(OverRatio(limit)) => Fault::Limit(*limit),
+                None => return Self::of_read(place, source),
+            },
+            store::Error::Folds { other, .. } => Fault::Folds { other, first: None },
             store::Error::Tree(TreeError::Twice(_)) => Fault::TwiceInSource,
             store::Error::Tree(TreeError::NotAFolder { above, .. }) => Fault::Through { above },
             store::Error::Tree(TreeError::Whiteout(_)) => Fault::Whiteout,
@@ -272,7 +312,7 @@ impl Error {
 
     /// Tells an end that came too early from a reader that failed.
     pub(super) fn of_read(place: Place, source: io::Error) -> Self {
-        if is_inner::<EndedEarly>(&source) {
+        if inner::<EndedEarly>(&source).is_some() {
             Self::CutOff { place }
         } else {
             Self::Read { place, source }
@@ -280,11 +320,8 @@ impl Error {
     }
 }
 
-fn is_inner<T: StdError + 'static>(error: &io::Error) -> bool {
-    error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<T>())
-        .is_some()
+fn inner<T: StdError + 'static>(error: &io::Error) -> Option<&T> {
+    error.get_ref().and_then(|inner| inner.downcast_ref())
 }
 
 /// Marks, inside an `io::Error`, that an archive ended within a member's content.

@@ -11,8 +11,10 @@ use std::io::Read;
 
 use super::Unpacked;
 use super::error::{Error, Fault};
+use super::limits::Allowance;
+use super::member::{Kind, Member};
 use super::member_name;
-use super::members::{Kind, Member, Members};
+use super::members::Members;
 use super::placing::{Earlier, How, Placing, Stop};
 use crate::model::manifest::EntryKind;
 use crate::model::path::{EntryPath, PathFault};
@@ -42,21 +44,22 @@ pub fn layer(
     bytes: &mut dyn Read,
     staging: &mut Staging<'_>,
     layer: Layer,
+    allowance: &Allowance,
 ) -> Result<Unpacked, Error> {
     let number = Some(layer.number);
-    let mut members = Members::new(bytes, number);
-    let mut placing = Placing::new(staging, Earlier::Replaced);
+    let mut members = Members::new(bytes, number, allowance);
+    let mut placing = Placing::new(staging, Earlier::Replaced, allowance);
     while let Some(member) = members.next()? {
         let refused = |fault| members.refused(&member.name, fault);
         if member.kind == Kind::VolumeLabel {
-            placing.pass_over(&member);
+            placing.pass_over(&members, &member)?;
             continue;
         }
         match member_name::path(&member.name).map_err(|fault| refused(Fault::Name(fault)))? {
-            None if member.kind == Kind::Directory => placing.pass_over(&member),
+            None if member.kind == Kind::Directory => placing.pass_over(&members, &member)?,
             None => return Err(refused(Fault::Name(PathFault::Dots))),
             Some(path) if path.name().starts_with(PREFIX) => {
-                placing.pass_over(&member);
+                placing.pass_over(&members, &member)?;
                 whiteout(&mut placing, &member, &path)
                     .map_err(|stop| stop.at(&members, &member.name))?;
             }

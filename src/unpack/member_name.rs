@@ -2,6 +2,10 @@
 
 use crate::model::path::{EntryPath, PathFault};
 
+/// Longest name of a whole path: `PATH_MAX` without its closing NUL. A name implies all folders above it, so one of
+/// a million levels would make terabytes of names out of nothing.
+pub(super) const LONGEST: usize = 4095;
+
 /// A member's name as a path; `None` for the top itself (`.` or `./`).
 ///
 /// A leading `./` means nothing and a folder's trailing slash neither; everything else is checked.
@@ -18,6 +22,9 @@ pub(super) fn path(name: &[u8]) -> Result<Option<EntryPath>, PathFault> {
     }
     while let [before @ .., b'/'] = rest {
         rest = before;
+    }
+    if rest.len() > LONGEST {
+        return Err(PathFault::TooLong);
     }
     EntryPath::new(rest).map(Some).map_err(|error| error.fault)
 }
@@ -49,5 +56,8 @@ mod tests {
         assert_eq!(text(b"a/."), Err(PathFault::Dots));
         assert_eq!(text(b"a//b"), Err(PathFault::Empty));
         assert_eq!(text(b"a\0b"), Err(PathFault::Nul));
+        let deep = |levels| text("a/".repeat(levels).as_bytes());
+        assert!(deep(2048).is_ok());
+        assert_eq!(deep(2049), Err(PathFault::TooLong));
     }
 }

@@ -13,6 +13,9 @@ use std::io::{self, BufReader, Read};
 
 use super::error::{EndedEarly, Error, Fault, Place};
 use super::header::{BLOCK, Checked, is_zero};
+use super::limits::Allowance;
+use super::member::{Member, kind};
+use super::member_name;
 use super::pax::Extended;
 use super::sparse::{self, Expanded, PaxMap, SparseMap};
 
@@ -22,50 +25,15 @@ const BUFFER: usize = 256 * 1024;
 const LONG_NAME: u64 = 1 << 20;
 /// Largest PAX header: room for the map of a sparse file.
 const PAX: u64 = 32 << 20;
+/// Zeros after the end that nothing is made of: writers fill up their record, which is of 10 KiB if not told otherwise.
+const RECORD: u64 = 1 << 20;
 /// The largest size that a header can hold in octal: what some writers put there for all larger files.
 const OCTAL_MAX: u64 = 0o77_777_777_777;
-
-/// What a member is.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Directory,
-    /// `size` counts the holes.
-    File {
-        size: u64,
-        map: Option<SparseMap>,
-    },
-    Symlink {
-        target: Vec<u8>,
-    },
-    HardLink {
-        target: Vec<u8>,
-    },
-    CharDevice {
-        major: u64,
-        minor: u64,
-    },
-    BlockDevice,
-    Fifo,
-    VolumeLabel,
-}
-
-/// One member.
-#[derive(Debug)]
-pub(super) struct Member {
-    /// Counted from 1.
-    pub(super) number: u64,
-    /// As it came.
-    pub(super) name: Vec<u8>,
-    pub(super) kind: Kind,
-    /// Permission bits and setuid, setgid and sticky.
-    pub(super) mode: u32,
-    /// Whether extended attributes came with it.
-    pub(super) xattrs: bool,
-}
 
 /// An archive that is being read.
 pub(super) struct Members<'r> {
     bytes: BufReader<&'r mut dyn Read>,
+    allowance: &'r Allowance,
     layer: Option<u32>,
     number: u64,
     /// Bytes of the current member's content that have not been read.
@@ -83,10 +51,15 @@ struct Gathered {
 }
 
 impl<'r> Members<'r> {
-    pub(super) fn new(bytes: &'r mut dyn Read, layer: Option<u32>) -> Self {
+    pub(super) fn new(
+        bytes: &'r mut dyn Read,
+        layer: Option<u32>,
+        allowance: &'r Allowance,
+    ) -> Self {
         let bytes = BufReader::with_capacity(BUFFER, bytes);
         Self {
             bytes,
+            allowance,
             layer,
             number: 0,
             content: 0,
@@ -170,6 +143,9 @@ impl<'r> Members<'r> {
         if size > largest {
             return Err(refused(self, Fault::Extended("too large")));
         }
+        // There may be any number of them, also of none of these bytes, and they make no entry.
+        let taken = self.allowance.unpacked(BLOCK as u64 + size);
+        taken.map_err(|limit| refused(self, limit.into()))?;
         let data = self.extension(size)?;
         let result = match header.kind() {
             b'x' => Extended::local(&data).map(|extended| gathered.pax = Some(extended)),
@@ -303,10 +279,19 @@ impl<'r> Members<'r> {
     /// Reads what follows the end mark's first block.
     fn end(&mut self) -> Result<(), Error> {
         let mut buffer = [0; 4096];
+        let mut usual = RECORD;
         loop {
             match self.bytes.read(&mut buffer) {
                 Ok(0) => return Ok(()),
-                Ok(count) if is_zero(&buffer[..count]) => {}
+                Ok(count) if is_zero(&buffer[..count]) => {
+                    let beyond = (count as u64).saturating_sub(usual);
+                    usual = usual.saturating_sub(count as u64);
+                    let taken = self.allowance.unpacked(beyond);
+                    taken.map_err(|limit| Error::LongEnd {
+                        place: self.place(),
+                        limit,
+                    })?;
+                }
                 Ok(_other) => {
                     return Err(Error::AfterEnd {
                         place: self.place(),
@@ -319,9 +304,11 @@ impl<'r> Members<'r> {
     }
 
     pub(super) fn refused(&self, name: &[u8], fault: Fault) -> Error {
+        // A megabyte of name is part of the attack, not of the message.
+        let shown = &name[..name.len().min(member_name::LONGEST)];
         Error::Entry {
             place: self.place(),
-            name: name.to_vec(),
+            name: shown.to_vec(),
             fault,
         }
     }
@@ -387,45 +374,4 @@ fn stored_size(header: &Checked<'_>, extended: Option<u64>) -> Result<u64, Fault
     } else {
         Ok(stored)
     }
-}
-
-/// What the type byte says; only files have content, and a name that ends in a slash is a folder's.
-fn kind(
-    header: &Checked<'_>,
-    name: &[u8],
-    size: u64,
-    map: Option<SparseMap>,
-    target: Vec<u8>,
-) -> Result<Kind, Fault> {
-    let slash = name.ends_with(b"/");
-    let (kind, called) = match header.kind() {
-        // The oldest format has no type for folders, just the slash.
-        0 if slash && map.is_none() => (Kind::Directory, "folder"),
-        0 | b'0' | b'7' | b'S' if slash => {
-            return Err(Fault::Header("a file whose name ends like a folder's"));
-        }
-        0 | b'0' | b'7' | b'S' => {
-            let size = map.as_ref().map_or(size, SparseMap::size);
-            return Ok(Kind::File { size, map });
-        }
-        _ if map.is_some() => return Err(Fault::Sparse("it is no file")),
-        b'1' => (Kind::HardLink { target }, "hard link"),
-        b'2' => (Kind::Symlink { target }, "symlink"),
-        b'3' => {
-            let (major, minor) = header.device()?;
-            (Kind::CharDevice { major, minor }, "character device")
-        }
-        b'4' => (Kind::BlockDevice, "block device"),
-        b'5' => (Kind::Directory, "folder"),
-        b'6' => (Kind::Fifo, "fifo"),
-        b'V' => (Kind::VolumeLabel, "volume label"),
-        other => return Err(Fault::Type(other)),
-    };
-    if slash && !matches!(kind, Kind::Directory) {
-        return Err(Fault::Header("a name that ends like a folder's"));
-    }
-    if size > 0 {
-        return Err(Fault::Body(called, size));
-    }
-    Ok(kind)
 }

@@ -8,8 +8,10 @@ use std::collections::HashMap;
 
 use super::Unpacked;
 use super::error::{Error, Fault};
+use super::limits::{Allowance, Limit};
+use super::member::{Kind, Member};
 use super::member_name;
-use super::members::{Kind, Member, Members};
+use super::members::Members;
 use super::tally::Special;
 use crate::model::manifest::{EntryKind, SIZE_MAX};
 use crate::model::path::{EntryPath, LinkTarget, PathFault};
@@ -40,6 +42,7 @@ pub(super) enum How {
 /// One archive on its way into a tree.
 pub(super) struct Placing<'a, 's> {
     pub(super) staging: &'a mut Staging<'s>,
+    allowance: &'a Allowance,
     earlier: Earlier,
     /// Every path that this archive made or implied, with the number of the entry that did so first.
     taken: HashMap<EntryPath, (u64, How)>,
@@ -47,9 +50,14 @@ pub(super) struct Placing<'a, 's> {
 }
 
 impl<'a, 's> Placing<'a, 's> {
-    pub(super) fn new(staging: &'a mut Staging<'s>, earlier: Earlier) -> Self {
+    pub(super) fn new(
+        staging: &'a mut Staging<'s>,
+        earlier: Earlier,
+        allowance: &'a Allowance,
+    ) -> Self {
         Self {
             staging,
+            allowance,
             earlier,
             taken: HashMap::new(),
             done: Unpacked::default(),
@@ -82,9 +90,15 @@ impl<'a, 's> Placing<'a, 's> {
     }
 
     /// Counts a member that makes nothing at its own name.
-    pub(super) fn pass_over(&mut self, member: &Member) {
+    pub(super) fn pass_over(
+        &mut self,
+        members: &Members<'_>,
+        member: &Member,
+    ) -> Result<(), Error> {
         self.done.entries += 1;
         self.done.left_out.labels += u64::from(member.kind == Kind::VolumeLabel);
+        let taken = self.allowance.entry(member.name.len());
+        taken.map_err(|limit| members.refused(&member.name, limit.into()))
     }
 
     /// Makes `member` at `path`; `strip` components are taken off the target if it is a hard link.
@@ -96,7 +110,7 @@ impl<'a, 's> Placing<'a, 's> {
         strip: u32,
     ) -> Result<(), Error> {
         self.try_place(members, member, path, strip)
-            .map_err(|stop| stop.at(members, &member.name))
+            .map_err(|stop| self.with_number(stop).at(members, &member.name))
     }
 
     fn try_place(
@@ -108,6 +122,8 @@ impl<'a, 's> Placing<'a, 's> {
     ) -> Result<(), Stop> {
         self.done.entries += 1;
         self.done.left_out.xattrs += u64::from(member.xattrs);
+        self.allowance
+            .entry(path.as_bytes().len() + member.target().len())?;
         match &member.kind {
             Kind::HardLink { target } => {
                 self.hard_link(member.number, path, &hard_link_target(target, strip)?)?;
@@ -122,11 +138,12 @@ impl<'a, 's> Placing<'a, 's> {
                 self.staging.symlink(path, &target)?;
             }
             Kind::File { size, .. } if *size > SIZE_MAX => return Err(Fault::Size.into()),
-            Kind::File { map, .. } => {
+            Kind::File { map, size } => {
+                self.allowance.unpacked(*size)?;
                 self.take(path, member.number, How::Other)?;
                 self.done.left_out.setuid += u64::from(member.mode & SETUID != 0);
                 let executable = Executable::of_mode(member.mode);
-                let mut content = members.content(map.as_ref());
+                let mut content = self.allowance.metering(members.content(map.as_ref()));
                 self.done.bytes += self.staging.file(path, executable, &mut content)?;
             }
             Kind::CharDevice { major: 0, minor: 0 } => return Err(Fault::OverlayWhiteout.into()),
@@ -211,12 +228,26 @@ impl<'a, 's> Placing<'a, 's> {
                 Some((_, How::Folder)) => break,
                 Some(_) => return Err(Fault::Through { above: folder }.into()),
                 None => {
+                    self.allowance.entry(folder.as_bytes().len())?;
                     above = folder.parent();
                     self.taken.insert(folder, (number, How::Folder));
                 }
             }
         }
         Ok(())
+    }
+}
+
+impl Placing<'_, '_> {
+    /// Names the entry of this archive that took what the file system holds for the same name.
+    fn with_number(&self, stop: Stop) -> Stop {
+        match stop {
+            Stop::Store(store::Error::Folds { other, .. }) => {
+                let first = self.taken.get(&other).map(|(first, _)| *first);
+                Fault::Folds { other, first }.into()
+            }
+            stop => stop,
+        }
     }
 }
 
@@ -237,6 +268,12 @@ pub(super) enum Stop {
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
+    }
+}
+
+impl From<Limit> for Stop {
+    fn from(limit: Limit) -> Self {
+        Self::Fault(limit.into())
     }
 }
 

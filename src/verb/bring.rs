@@ -20,7 +20,7 @@ use crate::model::source::{ArchiveSource, Source};
 use crate::model::tree::TreeError;
 use crate::progress::{Event, Phase};
 use crate::store::{self, Published, Staged, Staging};
-use crate::unpack;
+use crate::unpack::{self, Allowance};
 
 /// What came of one source.
 pub(super) enum Made {
@@ -299,8 +299,9 @@ fn unpack_archive(
     let rules = unpack::Archive {
         strip_components: archive.strip_components,
     };
-    let unpacked = unpack::decompress::reader(Box::new(&mut fetched))
-        .and_then(|(_, mut tar)| unpack::archive(&mut *tar, &mut staging, rules));
+    let allowance = Allowance::new(cx.limits);
+    let unpacked = unpack::decompress::reader(Box::new(allowance.counting(&mut fetched)))
+        .and_then(|(_, mut tar)| unpack::archive(&mut *tar, &mut staging, rules, &allowance));
     let provenance = finish(unpacked, fetched, &source_text)?;
     let staged = match seal(cx, wanted, staging, &source_text)? {
         Ok(staged) => staged,
@@ -338,7 +339,8 @@ fn finish(
                 return Err(ours.into());
             }
             if error.is_bad_source() {
-                // Damaged on the way, or packed like this? The digest of all bytes tells.
+                // Damaged on the way, or packed like this? The digest of all bytes tells, and nobody is advised to
+                // raise a limit for bytes that were never meant.
                 fetched.finish()?;
             }
             Err(Error::Unpack {
@@ -370,6 +372,7 @@ pub(super) fn seal<'s>(
         Err(
             source @ (store::Error::Tree(_)
             | store::Error::OwnManifest
+            | store::Error::Folds { .. }
             | store::Error::HardLink { .. }),
         ) => Err(Error::BadTree {
             source_text: source_text.to_owned(),

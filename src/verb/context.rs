@@ -11,6 +11,7 @@ use crate::model::platform::Platform;
 use crate::model::realisation::Realisation;
 use crate::progress::{Event, Observer, Phase};
 use crate::store::{Depth, Store};
+use crate::unpack::Limits;
 
 /// How much the lock binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,6 +55,8 @@ pub struct Context<'a> {
     pub bundle: PathBuf,
     /// How many environments are brought in at once.
     pub jobs: usize,
+    /// What one source may come to.
+    pub limits: Limits,
     /// This account's realisation records, read when first asked for.
     pub records: OnceLock<Vec<Realisation>>,
 }

@@ -20,6 +20,7 @@ import errno
 import json
 import os
 import re
+import resource
 import stat
 import subprocess
 import sys
@@ -1010,6 +1011,11 @@ def main():
     tree.add_argument("--artifact", action="append", default=[], metavar="ROLE=PATH")
     commands.add_parser("selftest")
     options = parser.parse_args()
+    # A tree of a thousand levels is walked with a call and a descriptor for each.
+    sys.setrecursionlimit(20_000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
     if options.command == "vectors":
         return vectors_command(options.dir)
     if options.command == "store":

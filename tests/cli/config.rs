@@ -41,6 +41,10 @@ fn every_setting_tells_its_origin() {
     http.min-rate  1K  default
     http.retries  1  PYRO_HTTP_RETRIES
     jobs  3  PYRO_JOBS
+    limits.max-entries  4000000  default
+    limits.max-manifest  4M  default
+    limits.max-ratio  250  default
+    limits.max-unpacked  1T  default
     lock  update  default
     offline  false  default
     platform  linux/arm64  PYRO_PLATFORM
@@ -53,6 +57,43 @@ fn every_setting_tells_its_origin() {
     store.lower  -  default
     store.path  [STORE]  PYRO_STORE
     "#);
+}
+
+#[test]
+fn limits_are_set_by_file_and_variable() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "pyro.toml",
+        "[limits]\nmax-entries = 10\nmax-unpacked = \"2G\"\nmax-ratio = 9\nmax-manifest = \"64K\"\n",
+    );
+    let ended = sandbox
+        .pyro(["config"])
+        .env("PYRO_CONFIG", "pyro.toml")
+        .env("PYRO_LIMITS_MAX_RATIO", "7")
+        .env("PYRO_LIMITS_MAX_UNPACKED", "512M")
+        .run()
+        .code(0);
+    let said: Vec<&str> = ended
+        .stdout
+        .lines()
+        .filter(|line| line.contains("limits."))
+        .collect();
+    let expected = [
+        "limits.max-entries  10  [WORK]/pyro.toml",
+        "limits.max-manifest  64K  [WORK]/pyro.toml",
+        "limits.max-ratio  7  PYRO_LIMITS_MAX_RATIO",
+        "limits.max-unpacked  512M  PYRO_LIMITS_MAX_UNPACKED",
+    ];
+    assert_eq!(said, expected);
+    for (name, value) in [
+        ("PYRO_LIMITS_MAX_ENTRIES", "many"),
+        ("PYRO_LIMITS_MAX_UNPACKED", "-1"),
+        ("PYRO_LIMITS_MAX_RATIO", "1:9"),
+        ("PYRO_LIMITS_MAX_MANIFEST", "big"),
+    ] {
+        let ended = sandbox.pyro(["config"]).env(name, value).run().code(78);
+        assert!(ended.stderr.contains(name), "{ended}");
+    }
 }
 
 #[test]

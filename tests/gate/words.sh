@@ -28,8 +28,8 @@ look() {
   say "$what" "$lines"
 }
 
-# Licence texts are quoted whole; the lock file is checked by its own rule below.
-everywhere=(. ':!LICENSE-*' ':!Cargo.lock')
+# Licence texts are quoted whole; the lock files are checked by a rule of their own below.
+everywhere=(. ':!LICENSE-*' ':!Cargo.lock' ':!fuzz/Cargo.lock')
 
 look 'paths of one machine' \
   '(^|[^A-Za-z0-9_.}])/(ho''me/[a-z]|Us''ers/[a-z]|ro''ot/|wo''rk/)' "${everywhere[@]}"
@@ -54,10 +54,11 @@ done)
 say 'unit tests that sleep instead of waiting for something' "$sleeps"
 
 # A mirror or a git fork in the lock file would be one machine's way to its packages.
-if [ -f Cargo.lock ]; then
+for lock in Cargo.lock fuzz/Cargo.lock; do
+  [ -f "$lock" ] || continue
   index='registry+https://github.com/rust-lang/cra''tes.io-index'
   say 'packages from elsewhere than the public index' \
-    "$(grep -n '^source = ' Cargo.lock | grep -vF "source = \"$index\"" || true)"
-fi
+    "$(grep -n '^source = ' "$lock" | grep -vF "source = \"$index\"" || true)"
+done
 
 exit "$found"

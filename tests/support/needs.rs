@@ -11,24 +11,38 @@ use std::process::{Command, Stdio};
 #[must_use = "what is missing is said once, and then not tried"]
 pub fn met(there: bool, what: &str) -> bool {
     if !there {
-        let thread = std::thread::current();
-        let test = thread.name().unwrap_or("a test");
-        let line = format!("not run: needs {what}: {test}");
-        println!("{line}");
-        if let Some(list) = std::env::var_os("PYRO_NOT_RUN") {
-            let list = fs_err::OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(Path::new(&list));
-            // One write: other tests add their lines at the same time.
-            list.unwrap()
-                .write_all(format!("{line}\n").as_bytes())
-                .unwrap();
-        }
+        let line = say(what);
         assert!(
             std::env::var_os("CI").is_none_or(|ci| ci != "true"),
             "{line}"
         );
+    }
+    there
+}
+
+fn say(what: &str) -> String {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    let line = format!("not run: needs {what}: {test}");
+    println!("{line}");
+    if let Some(list) = std::env::var_os("PYRO_NOT_RUN") {
+        let list = fs_err::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(Path::new(&list));
+        // One write: other tests add their lines at the same time.
+        list.unwrap()
+            .write_all(format!("{line}\n").as_bytes())
+            .unwrap();
+    }
+    line
+}
+
+/// The same for what a kernel was built without: nobody can install that, so where CI=true it is said and no more.
+#[must_use = "what is missing is said once, and then not tried"]
+pub fn kernel(there: bool, what: &str) -> bool {
+    if !there {
+        say(&format!("a kernel {what}"));
     }
     there
 }

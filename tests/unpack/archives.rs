@@ -818,7 +818,13 @@ fn the_reader_s_own_error_comes_through() {
     for end in [0, 100, 512, 1000, 2560, 3100, tar.len()] {
         let result = super::fixture::stage(Layout::Files, |staging| {
             let mut bytes = Failing(&tar[..end]);
-            pyro::unpack::archive(&mut bytes, staging, pyro::unpack::Archive::default()).map(|_| ())
+            pyro::unpack::archive(
+                &mut bytes,
+                staging,
+                pyro::unpack::Archive::default(),
+                &super::fixture::allowance(),
+            )
+            .map(|_| ())
         });
         let error = result.unwrap_err();
         let inner = error.content_io().and_then(std::io::Error::get_ref);
@@ -835,7 +841,14 @@ fn a_blob_is_one_plain_file_of_the_announced_size() {
     let path = pyro::model::path::EntryPath::new(b"boot/vmlinux").unwrap();
     let blob = |size| {
         super::fixture::stage(Layout::Files, |staging| {
-            pyro::unpack::blob(&mut &b"12345"[..], staging, &path, size).map(|_| ())
+            pyro::unpack::blob(
+                &mut &b"12345"[..],
+                staging,
+                &path,
+                size,
+                &super::fixture::allowance(),
+            )
+            .map(|_| ())
         })
     };
     check("exact", &Tree(&["d boot", "f boot/vmlinux 5"]), blob(5));

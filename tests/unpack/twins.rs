@@ -10,7 +10,7 @@ use pyro::model::digest::FileHash;
 use pyro::model::recipe::Layout;
 use pyro::unpack::{Archive, Error, folder};
 
-use super::fixture::{Outcome, stage};
+use super::fixture::{Outcome, allowance, stage};
 
 fn fill(folder: &Path) {
     let make = |name: &str, content: &[u8]| {
@@ -64,7 +64,7 @@ fn tar(folder: &Path, arguments: &[&str]) -> Vec<u8> {
 fn unpack(bytes: &[u8]) -> Result<Outcome, Error> {
     stage(Layout::Files, |staging| {
         let (_, mut tar) = pyro::unpack::decompress::reader(Box::new(bytes))?;
-        pyro::unpack::archive(&mut tar, staging, Archive::default()).map(|_| ())
+        pyro::unpack::archive(&mut tar, staging, Archive::default(), &allowance()).map(|_| ())
     })
 }
 
@@ -144,7 +144,13 @@ fn holes_stay_holes() {
     let bytes = tar(temp.path(), &["--format=posix", "-S"]);
     let store = super::fixture::store(&temp.path().join("s"));
     let mut staging = pyro::store::Staging::begin(&store, Layout::Files).unwrap();
-    pyro::unpack::archive(&mut &bytes[..], &mut staging, Archive::default()).unwrap();
+    pyro::unpack::archive(
+        &mut &bytes[..],
+        &mut staging,
+        Archive::default(),
+        &allowance(),
+    )
+    .unwrap();
     let staged = staging
         .seal(&super::fixture::recipe(Layout::Files))
         .unwrap();

@@ -47,32 +47,6 @@ fn document(settings: &Settings) -> Config {
         row("file", &settings.file, |path| {
             path.as_deref().map(path_value)
         }),
-        row("gc.keep", &settings.gc.keep, |keep| {
-            keep.map(|keep| Value::Number(u64::try_from(keep).unwrap_or(u64::MAX)))
-        }),
-        row("gc.max-size", &settings.gc.max_size, |size| {
-            size.as_ref().map(text_of)
-        }),
-        row("gc.min-free", &settings.gc.min_free, |size| {
-            size.as_ref().map(text_of)
-        }),
-        row("gc.older-than", &settings.gc.older_than, |age| {
-            age.as_ref().map(text_of)
-        }),
-        row(
-            "http.connect-seconds",
-            &settings.http.connect_seconds,
-            |n| Some(Value::Number(n.get().into())),
-        ),
-        row("http.idle-seconds", &settings.http.idle_seconds, |n| {
-            Some(Value::Number(n.get().into()))
-        }),
-        row("http.min-rate", &settings.http.min_rate, |rate| {
-            Some(text_of(rate))
-        }),
-        row("http.retries", &settings.http.retries, |n| {
-            Some(Value::Number((*n).into()))
-        }),
         row("jobs", &settings.jobs, |jobs| {
             Some(Value::Number(u64::try_from(jobs.get()).unwrap_or(u64::MAX)))
         }),
@@ -102,6 +76,7 @@ fn document(settings: &Settings) -> Config {
         }),
         row("store.path", &settings.store, |path| Some(path_value(path))),
     ];
+    rows.extend(sections(settings));
     for (host, registry) in &settings.registries {
         let name = |key| format!("registry.\"{host}\".{key}");
         rows.push(row(name("insecure"), &registry.insecure, |on| {
@@ -129,6 +104,47 @@ fn document(settings: &Settings) -> Config {
         settings: rows,
         files: files.collect(),
     }
+}
+
+/// `[gc]`, `[http]` and `[limits]`.
+fn sections(settings: &Settings) -> Vec<Setting> {
+    let (gc, http, limits) = (&settings.gc, &settings.http, &settings.limits);
+    vec![
+        row("gc.keep", &gc.keep, |keep| {
+            keep.map(|keep| Value::Number(u64::try_from(keep).unwrap_or(u64::MAX)))
+        }),
+        row("gc.max-size", &gc.max_size, |size| {
+            size.as_ref().map(text_of)
+        }),
+        row("gc.min-free", &gc.min_free, |size| {
+            size.as_ref().map(text_of)
+        }),
+        row("gc.older-than", &gc.older_than, |age| {
+            age.as_ref().map(text_of)
+        }),
+        row("http.connect-seconds", &http.connect_seconds, |n| {
+            Some(Value::Number(n.get().into()))
+        }),
+        row("http.idle-seconds", &http.idle_seconds, |n| {
+            Some(Value::Number(n.get().into()))
+        }),
+        row("http.min-rate", &http.min_rate, |rate| Some(text_of(rate))),
+        row("http.retries", &http.retries, |n| {
+            Some(Value::Number((*n).into()))
+        }),
+        row("limits.max-entries", &limits.max_entries, |most| {
+            Some(Value::Number(*most))
+        }),
+        row("limits.max-manifest", &limits.max_manifest, |most| {
+            Some(text_of(most))
+        }),
+        row("limits.max-ratio", &limits.max_ratio, |most| {
+            Some(Value::Number(*most))
+        }),
+        row("limits.max-unpacked", &limits.max_unpacked, |most| {
+            Some(text_of(most))
+        }),
+    ]
 }
 
 fn row<T>(

@@ -100,6 +100,7 @@ fn hint(error: &Error) -> Option<String> {
             }
             Why::Policy => "run without --offline, or lock the sources first".to_owned(),
         },
+        Error::Unpack { source, .. } => raise(source.limit()?.key()),
         Error::ReadOnlyStore { .. } => {
             "leave out --repair to check only, or repair it where and as whom it may be written"
                 .to_owned()
@@ -115,6 +116,14 @@ fn hint(error: &Error) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// Who trusts a source may let it have more.
+fn raise(key: &str) -> String {
+    let variable = key.replace('-', "_").to_uppercase();
+    format!(
+        "if it is meant to be so large, raise `{key}` in [limits] of the configuration, or PYRO_LIMITS_{variable}"
+    )
 }
 
 fn kind_of_unpack(error: &unpack::Error) -> Kind {
@@ -140,14 +149,15 @@ fn kind_of_store(error: &store::Error) -> Kind {
         | store::Error::Foreign { .. }
         | store::Error::Unfit { .. }
         | store::Error::NotLower { .. } => Kind::Configuration,
-        store::Error::Tree(_) | store::Error::HardLink { .. } | store::Error::OwnManifest => {
-            Kind::Integrity
-        }
-        store::Error::Owned { .. } => Kind::Denied,
-        store::Error::NoRoom { .. } => Kind::NoSpace,
-        store::Error::Changed { .. }
+        store::Error::Tree(_)
+        | store::Error::HardLink { .. }
+        | store::Error::Folds { .. }
+        | store::Error::OwnManifest
+        | store::Error::Changed { .. }
         | store::Error::Manifest { .. }
         | store::Error::StillDamaged { .. } => Kind::Integrity,
+        store::Error::Owned { .. } => Kind::Denied,
+        store::Error::NoRoom { .. } => Kind::NoSpace,
         store::Error::Busy { .. } => Kind::Temporary,
         store::Error::Record { .. } => Kind::Io,
     }
@@ -188,7 +198,9 @@ impl From<fetch::Error> for Failure {
             fetch::Error::Temporary { .. } | fetch::Error::Busy { .. } => Kind::Temporary,
             fetch::Error::Denied { .. } => Kind::Denied,
             fetch::Error::Offline { .. } => Kind::Policy,
-            fetch::Error::Integrity { .. } | fetch::Error::Unsupported { .. } => Kind::Integrity,
+            fetch::Error::Integrity { .. }
+            | fetch::Error::TooLarge { .. }
+            | fetch::Error::Unsupported { .. } => Kind::Integrity,
             fetch::Error::Credentials { .. } | fetch::Error::Authority { .. } => {
                 Kind::Configuration
             }
@@ -197,6 +209,10 @@ impl From<fetch::Error> for Failure {
         let failure = Self::of(kind, &error);
         match kind {
             Kind::Policy => failure.hint("run without --offline"),
+            Kind::Integrity if let fetch::Error::TooLarge { key, .. } = &error => match key {
+                Some(key) => failure.hint(raise(key)),
+                None => failure,
+            },
             Kind::Integrity => failure.hint("if the change is wanted: `pyro lock --upgrade`"),
             _ => failure,
         }

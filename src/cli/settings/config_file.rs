@@ -33,6 +33,9 @@ pub struct ConfigFile {
     /// How the network is waited for.
     #[serde(default)]
     pub http: HttpSection,
+    /// What a source may come to, against those that unpack to more than anybody meant.
+    #[serde(default)]
+    pub limits: LimitsSection,
     /// Registries, by host and, where it is not the usual one, port.
     #[serde(default, deserialize_with = "registries")]
     pub registry: BTreeMap<String, RegistrySection>,
@@ -92,6 +95,26 @@ pub struct HttpSection {
     /// How often in a row a request that failed is sent again where that may help; 5 if not set.
     #[serde(default)]
     pub retries: Option<u32>,
+}
+
+/// `[limits]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LimitsSection {
+    /// How many entries a source may have; 4000000 if nothing else is said. Folders that a name implies count, and a
+    /// name with its target counts once more for every 256 bytes.
+    #[serde(default)]
+    pub max_entries: Option<u64>,
+    /// How many bytes a source may have when it is unpacked, holes and all; 1T if nothing else is said.
+    #[serde(default)]
+    pub max_unpacked: Option<Size>,
+    /// How many bytes may be written for each byte of a source that was read; 250 if nothing else is said. Looked at
+    /// from 64 MiB on; blocks of zeros are not written and do not count.
+    #[serde(default)]
+    pub max_ratio: Option<u64>,
+    /// How long a manifest, index or config of an image may be; 4M if nothing else is said.
+    #[serde(default)]
+    pub max_manifest: Option<Size>,
 }
 
 /// `[registry."HOST"]`.

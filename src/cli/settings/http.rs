@@ -13,7 +13,7 @@ use crate::cli::surroundings::Surroundings;
 
 const CONNECT: NonZeroU32 = NonZeroU32::new(10).unwrap();
 const IDLE: NonZeroU32 = NonZeroU32::new(30).unwrap();
-const MIN_RATE: Size = Size::bytes_of(1 << 10);
+const MIN_RATE: Size = Size::of_bytes(1 << 10);
 const RETRIES: u32 = 5;
 
 /// `[http]`, each with its origin.

@@ -117,5 +117,8 @@ fn a_port_that_nobody_serves_is_temporary() {
 fn a_small_body_is_not_read_beyond_its_limit() {
     let server = Server::start(|_| Reply::ok(&[0; 1001]));
     let error = get(&web(Network::Allowed), &server.url(""), None).unwrap_err();
-    assert!(matches!(error, Error::Integrity { .. }), "{error}");
+    assert!(
+        matches!(error, Error::TooLarge { limit: 1000, .. }),
+        "{error}"
+    );
 }

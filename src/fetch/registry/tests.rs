@@ -239,5 +239,15 @@ fn a_manifest_over_the_limit_is_refused() {
     let mut client = Client::new();
     client.settings.max_manifest = 100;
     let error = client.pull(&server).unwrap_err();
-    assert!(matches!(error, Error::Integrity { .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::TooLarge {
+                limit: 100,
+                key: Some(_),
+                ..
+            }
+        ),
+        "{error}"
+    );
 }

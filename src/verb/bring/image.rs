@@ -8,7 +8,7 @@ use crate::model::pin::Pin;
 use crate::model::source::{OciSource, Source};
 use crate::progress::Phase;
 use crate::store::Staging;
-use crate::unpack;
+use crate::unpack::{self, Allowance};
 use crate::verb::context::Context;
 use crate::verb::diff_id::Uncompressed;
 use crate::verb::error::Error;
@@ -36,12 +36,13 @@ pub(super) fn from_image(
         .image(oci, wanted.base, &wanted.platform, Some(&digest))?;
     cx.store.require_room(cx.fetcher.room_for_image(&image))?;
     let mut staging = Staging::begin(cx.store, wanted.environment.layout)?;
+    let allowance = Allowance::new(cx.limits);
     let mut layers_left = cx.fetcher.layers(wanted.name(), &image)?;
     for n in 0..image.layers().len() {
         let Some(fetched) = layers_left.next()? else {
             break;
         };
-        unpack_layer(cx, wanted, &image, n, fetched, &mut staging)?;
+        unpack_layer(cx, wanted, (&image, n), fetched, &mut staging, &allowance)?;
     }
     let staged = match seal(cx, wanted, staging, image.source())? {
         Ok(staged) => staged,
@@ -65,10 +66,10 @@ pub(super) fn from_image(
 fn unpack_layer(
     cx: &Context<'_>,
     wanted: &Wanted<'_>,
-    image: &Image,
-    n: usize,
+    (image, n): (&Image, usize),
     mut fetched: Fetched<'_>,
     staging: &mut Staging<'_>,
+    allowance: &Allowance,
 ) -> Result<(), Error> {
     let layer = &image.layers()[n];
     cx.phase(wanted.name(), Phase::Unpack);
@@ -84,16 +85,16 @@ fn unpack_layer(
             (!unpack::decompress::may_be_archive(&peeked)).then_some(title)
         }
     };
-    let mut bytes = peeked.as_slice().chain(&mut fetched);
+    let mut bytes = allowance.counting(peeked.as_slice().chain(&mut fetched));
     if let Some(title) = title {
-        let unpacked = unpack::blob(&mut bytes, staging, title, layer.size());
+        let unpacked = unpack::blob(&mut bytes, staging, title, layer.size(), allowance);
         return finish(unpacked, fetched, &source_text).map(|_provenance| ());
     }
     let number = u32::try_from(n + 1).unwrap_or(u32::MAX);
     let unpacked = match unpack::decompress::reader(Box::new(bytes)) {
         Ok((_, tar)) => {
             let mut tar = Uncompressed::new(tar, layer.diff_id(), cx.depth);
-            let unpacked = unpack::layer(&mut tar, staging, unpack::Layer { number });
+            let unpacked = unpack::layer(&mut tar, staging, unpack::Layer { number }, allowance);
             if unpacked.is_ok() {
                 tar.finish(&source_text)?;
             }
