@@ -5,6 +5,9 @@ use super::challenge;
 use super::document::{Config, Document};
 
 /// A document of a registry is read or refused.
+///
+/// # Panics
+/// When that does not hold.
 pub fn oci_json(bytes: &[u8]) {
     let document = Document::parse("it", bytes);
     if let Err(error) = &document {
@@ -32,6 +35,9 @@ pub fn oci_json(bytes: &[u8]) {
 }
 
 /// Challenges have a scheme in lower case; a parser that stops never turns a value into one.
+///
+/// # Panics
+/// When that does not hold.
 pub fn challenge(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;

@@ -36,9 +36,9 @@ fn other_name(parent: BorrowedFd<'_>, path: &EntryPath) -> Option<EntryPath> {
         return None;
     }
     // A file with several names is listed under each of them; the likeliest goes first.
-    let folded = |name: &[u8]| String::from_utf8_lossy(name).to_lowercase();
-    let wanted = folded(path.name());
-    names.sort_by_key(|name| folded(name) != wanted);
+    let lower = |name: &[u8]| String::from_utf8_lossy(name).to_lowercase();
+    let wanted = lower(path.name());
+    names.sort_by_key(|name| lower(name) != wanted);
     let name = names.first()?;
     match path.parent() {
         Some(folder) => folder.join(name).ok(),

@@ -149,12 +149,12 @@ fn kind_of_store(error: &store::Error) -> Kind {
         | store::Error::Foreign { .. }
         | store::Error::Unfit { .. }
         | store::Error::NotLower { .. } => Kind::Configuration,
+        store::Error::Owned { .. } => Kind::Denied,
         store::Error::Tree(_)
         | store::Error::HardLink { .. }
         | store::Error::Folds { .. }
-        | store::Error::OwnManifest => Kind::Integrity,
-        store::Error::Owned { .. } => Kind::Denied,
-        store::Error::Changed { .. }
+        | store::Error::OwnManifest
+        | store::Error::Changed { .. }
         | store::Error::Manifest { .. }
         | store::Error::StillDamaged { .. } => Kind::Integrity,
         store::Error::Busy { .. } => Kind::Temporary,
