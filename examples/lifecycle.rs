@@ -16,6 +16,7 @@ use pyro::fetch::{Fetcher, Network, Settings};
 use pyro::model::platform::Platform;
 use pyro::progress::{Event, Observer};
 use pyro::store::{Depth, Patience, Store};
+use pyro::unpack::Limits;
 use pyro::verb::{Context, Scope, inspect, prune, pull};
 
 /// Tells repairs and sources that could not be used; a program may show phases and transfers too.
@@ -52,6 +53,7 @@ pub fn live(root: &Path, declaration: &Path, out: &mut dyn Write) -> Result<(), 
         depth: Depth::Quick,
         bundle: bundle.clone(),
         jobs: 1,
+        limits: Limits::default(),
         records: std::sync::OnceLock::new(),
     };
 

@@ -70,7 +70,7 @@ pub fn tar(bytes: &[u8]) {
             _ => packed(bytes, &mut staging, &allowance),
         };
         match unpacked {
-            Ok(()) => shelf.seal(staging, layout),
+            Ok(()) => seal(staging, layout),
             Err(error) => {
                 drop(staging);
                 assert!(!error.to_string().is_empty());
@@ -121,6 +121,26 @@ fn packed(
     unpack::archive(&mut tar, staging, rules, allowance).map(|_done| ())
 }
 
+/// The second walk of staging, which the seal makes, finds what the stream gave.
+fn seal(staging: Staging<'_>, layout: Layout) {
+    use pyro::store::Error;
+    let recipe = Recipe {
+        name: "fuzz".parse().unwrap(),
+        version: "1".parse().unwrap(),
+        platform: "linux/amd64".parse().unwrap(),
+        layout,
+        artifacts: std::collections::BTreeMap::new(),
+    };
+    match staging.seal(&recipe) {
+        Ok(staged) => {
+            let bytes = staged.manifest().to_bytes();
+            assert_eq!(&Manifest::parse(&bytes).unwrap(), staged.manifest());
+        }
+        Err(Error::Tree(_) | Error::OwnManifest) => {}
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
 /// A store in memory for all runs of one process, and what stands beside it.
 struct Shelf {
     folder: tempfile::TempDir,
@@ -137,26 +157,6 @@ impl Shelf {
         let folder = folder.unwrap();
         let store = Store::open(&folder.path().join("store"), Patience::default()).unwrap();
         Self { folder, store }
-    }
-
-    /// The second walk of staging, which the seal makes, finds what the stream gave.
-    fn seal(&self, staging: Staging<'_>, layout: Layout) {
-        use pyro::store::Error;
-        let recipe = Recipe {
-            name: "fuzz".parse().unwrap(),
-            version: "1".parse().unwrap(),
-            platform: "linux/amd64".parse().unwrap(),
-            layout,
-            artifacts: std::collections::BTreeMap::new(),
-        };
-        match staging.seal(&recipe) {
-            Ok(staged) => {
-                let bytes = staged.manifest().to_bytes();
-                assert_eq!(&Manifest::parse(&bytes).unwrap(), staged.manifest());
-            }
-            Err(Error::Tree(_) | Error::OwnManifest) => {}
-            Err(error) => panic!("{error:?}"),
-        }
     }
 
     /// Nothing stands beside the store, and no staging tree is left in it.

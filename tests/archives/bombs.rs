@@ -94,7 +94,7 @@ fn more_bytes_than_allowed_are_refused_before_the_first_of_them() {
         &stand.realize(As::Files, &remarks),
         &expected("entry 1 `pax`"),
     );
-    let tail = Packing::Zstd.pack(&Tar::new().file("a", "x").raw(&[0; 3 << 20]).0);
+    let tail = Packing::Zstd.pack(&Tar::new().file("a", "x").raw(&vec![0; 3 << 20]).0);
     stand.assert_refused(
         "tail",
         &stand.realize(As::Files, &tail),

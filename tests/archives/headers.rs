@@ -1,5 +1,7 @@
 //! Headers that readers of tar would disagree about, and archives that are not what they are packed as.
 
+#![expect(clippy::too_many_lines, reason = "tables of scenarios")]
+
 use crate::stand::Case;
 use crate::tar_bytes::{Tar, header};
 use crate::tree::{PACKINGS, Packing};

@@ -1,5 +1,7 @@
 //! Odd but honest archives: taken whole, and entry by entry what GNU tar makes of them.
 
+#![expect(clippy::too_many_lines, reason = "tables of scenarios")]
+
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt};
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,7 @@
 //! Layers over layers: whiteouts that name what is not there, those that climb, and layers that write through links.
 
+#![expect(clippy::too_many_lines, reason = "tables of scenarios")]
+
 use std::path::Path;
 
 use crate::stand::Stand;

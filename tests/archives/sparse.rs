@@ -1,5 +1,7 @@
 //! Maps of sparse files that lie.
 
+#![expect(clippy::too_many_lines, reason = "tables of scenarios")]
+
 use crate::stand::Case;
 use crate::tar_bytes::Tar;
 

@@ -60,12 +60,9 @@ fn replay(target: &str, mutations: usize, check: fn(&[u8])) {
             let other = &files[dice.below(files.len())].1;
             let changed = dice.mutate(bytes, other);
             // Shown only if the check fails, and then it is a finding.
-            if std::panic::catch_unwind(|| check(&changed)).is_err() {
-                panic!(
-                    "{target}: add this to its corpus: {}",
-                    changed.escape_ascii()
-                );
-            }
+            let held = std::panic::catch_unwind(|| check(&changed)).is_ok();
+            let shown = changed.escape_ascii();
+            assert!(held, "{target}: add this to its corpus: {shown}");
         }
     }
     println!(

@@ -149,6 +149,7 @@ fn kind_of_store(error: &store::Error) -> Kind {
         | store::Error::Foreign { .. }
         | store::Error::Unfit { .. }
         | store::Error::NotLower { .. } => Kind::Configuration,
+        store::Error::Owned { .. } => Kind::Denied,
         store::Error::Tree(_)
         | store::Error::HardLink { .. }
         | store::Error::Folds { .. }
