@@ -157,7 +157,6 @@ fn kind_of_store(error: &store::Error) -> Kind {
         | store::Error::Changed { .. }
         | store::Error::Manifest { .. }
         | store::Error::StillDamaged { .. } => Kind::Integrity,
-        store::Error::Owned { .. } => Kind::Denied,
         store::Error::NoRoom { .. } => Kind::NoSpace,
         store::Error::Busy { .. } => Kind::Temporary,
         store::Error::Record { .. } => Kind::Io,
