@@ -14,6 +14,7 @@ pub mod files;
 pub mod gc;
 pub mod http;
 pub mod limits;
+pub mod logins;
 pub mod origin;
 pub mod variable;
 
@@ -135,8 +136,10 @@ pub struct Settings {
     pub network: Sourced<Network>,
     /// Where the built-in catalog's local folders are.
     pub bundle_dir: Sourced<Option<PathBuf>>,
-    /// Docker's `config.json`, which need not exist; `None` without a home.
-    pub docker_config: Sourced<Option<PathBuf>>,
+    /// Files with registry logins in the order of asking; none of them need exist.
+    pub login_files: Sourced<Vec<PathBuf>>,
+    /// Where credential helpers are looked for: the folders of PATH.
+    pub search_path: Vec<PathBuf>,
     /// What collections are limited to.
     pub gc: GcSettings,
     /// How the network is waited for.
@@ -204,7 +207,8 @@ impl Settings {
             lock_mode: lock_mode(flags.lock_mode, around)?,
             network: network(flags.offline, around)?,
             bundle_dir: bundle_dir(around)?,
-            docker_config: docker_config(around)?,
+            login_files: logins::files(around)?,
+            search_path: logins::search_path(around),
             gc: GcSettings::resolve(flags.gc, &files, around)?,
             http: HttpSettings::resolve(&files, around)?,
             limits: LimitSettings::resolve(&files, around)?,
@@ -297,18 +301,6 @@ fn bundle_dir(around: &Surroundings) -> Result<Sourced<Option<PathBuf>>, Setting
     Ok(Sourced::first(
         [of_variable(named.map(Some), "PYRO_RUNTIME_BUNDLE_DIR")],
         || around.current_dir().ok().map(Path::to_owned),
-    ))
-}
-
-fn docker_config(around: &Surroundings) -> Result<Sourced<Option<PathBuf>>, SettingsError> {
-    let named = variable::path(around, "DOCKER_CONFIG")?;
-    let home = variable::absolute_path(around, "HOME")?;
-    Ok(Sourced::first(
-        [of_variable(
-            named.map(|dir| Some(dir.join("config.json"))),
-            "DOCKER_CONFIG",
-        )],
-        || home.map(|home| home.join(".docker/config.json")),
     ))
 }
 

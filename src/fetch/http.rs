@@ -1,6 +1,6 @@
 //! HTTP as the rest of this room sees it; the only file that names reqwest.
 //!
-//! One request is one `GET`. Redirects are followed here, by hand: at most ten, each hop must be permitted
+//! One request is one `GET`, or the `POST` of a form, whose redirects are not followed. Redirects of a `GET` are followed here, by hand: at most ten, each hop must be permitted
 //! (HTTPS, or plain HTTP to loopback and hosts marked insecure), from HTTPS never back to HTTP except within
 //! loopback, and the first hop to another origin loses the `Authorization` for good. Bodies are handed over as
 //! the server sent them: nothing is decompressed, whatever `Content-Encoding` says.
@@ -16,8 +16,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_RANGE, ETAG, IF_RANGE, LOCATION, RANGE,
-    TRANSFER_ENCODING,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, LOCATION,
+    RANGE, TRANSFER_ENCODING,
 };
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
@@ -50,6 +50,17 @@ pub(super) struct Ask<'q> {
     pub(super) authorization: Option<&'q Secret>,
     /// Where the body shall begin, if not at its start.
     pub(super) rest: Option<&'q Rest>,
+}
+
+/// One `POST` of a form that holds secrets.
+#[derive(Clone, Copy)]
+pub(super) struct Form<'q> {
+    /// Where to; HTTPS, or this machine.
+    pub(super) url: &'q Url,
+    /// What errors call it.
+    pub(super) what: &'q str,
+    /// Names and values, as they are.
+    pub(super) fields: &'q [(&'q str, &'q str)],
 }
 
 /// Where the body of an answer begins.
@@ -172,6 +183,38 @@ impl Web {
         self.runtime.block_on(self.follow(ask))?
     }
 
+    /// Sends a form; a redirect is denied, since it would take the form elsewhere, and every other status is an answer.
+    pub(super) fn post(&self, form: &Form<'_>) -> Result<Answer, Error> {
+        let Form { url, what, fields } = *form;
+        if !hides(url) {
+            let why = "credentials are not sent over plain http, where everybody could read them";
+            return Err(Error::denied(what, why));
+        }
+        let request = self
+            .clients
+            .of(url, what)?
+            .post(url.as_reqwest().clone())
+            .header(ACCEPT_ENCODING, "identity")
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Url::encoded(fields));
+        let sent = self.runtime.block_on(self.answered(request, url, what))?;
+        let response = sent.map_err(Error::from)?;
+        if response.status().is_redirection() {
+            let why = "it answers a POST with a redirect, which is not followed";
+            return Err(Error::denied(what, why));
+        }
+        Ok(self.answer(response, what))
+    }
+
+    fn answer(&self, response: reqwest::Response, what: &str) -> Answer {
+        Answer {
+            response,
+            what: what.to_owned(),
+            pace: Pace::new(self.settings.idle_timeout, self.settings.min_rate),
+        }
+    }
+
     /// Reads a whole body of at most `limit` bytes.
     pub(super) fn read(&self, mut answer: Answer, limit: u64) -> Result<Vec<u8>, Error> {
         self.runtime.block_on(async move {
@@ -212,13 +255,7 @@ impl Web {
                 other => other?,
             };
             let Some(next) = target(&url, &response, ask.what)? else {
-                let what = ask.what.to_owned();
-                let pace = Pace::new(self.settings.idle_timeout, self.settings.min_rate);
-                return Ok(Answer {
-                    response,
-                    what,
-                    pace,
-                });
+                return Ok(self.answer(response, ask.what));
             };
             if is_downgrade(&url, &next) {
                 let why = format!("it redirects from https to plain http at {next}");
@@ -257,7 +294,7 @@ impl Web {
         if !ask.accept.is_empty() {
             request = request.header(ACCEPT, ask.accept.join(", "));
         }
-        if let Some(secret) = authorization.filter(|_| url.is_https() || url.is_loopback()) {
+        if let Some(secret) = authorization.filter(|_| hides(url)) {
             request = request.header(AUTHORIZATION, sensitive(secret, ask.what)?);
         }
         if let Some(rest) = ask.rest {
@@ -266,16 +303,27 @@ impl Web {
                 request = request.header(IF_RANGE, tag);
             }
         }
+        self.answered(request, url, ask.what).await
+    }
+
+    /// The head of the answer, if it comes in time.
+    async fn answered(
+        &self,
+        request: reqwest::RequestBuilder,
+        url: &Url,
+        what: &str,
+    ) -> Result<reqwest::Response, Failure> {
         let patience = self.settings.connect_timeout + self.settings.idle_timeout;
+        let host = url.authority();
         let failed = match timeout(patience, request.send()).await {
             Ok(Ok(answer)) => {
                 self.hosts.answered(&host);
                 return Ok(answer);
             }
-            Ok(Err(error)) => failure::of_request(&error, url, ask.what),
+            Ok(Err(error)) => failure::of_request(&error, url, what),
             Err(_elapsed) => {
                 let why = format!("{host}: no answer within {} s", patience.as_secs_f64());
-                Error::passing(ask.what, why).into()
+                Error::passing(what, why).into()
             }
         };
         if let Failure::Failed(error) = &failed {
@@ -284,6 +332,11 @@ impl Web {
         }
         Err(failed)
     }
+}
+
+/// Whether nobody else can read what goes there.
+pub(super) fn hides(url: &Url) -> bool {
+    url.is_https() || url.is_loopback()
 }
 
 /// From a connection that nobody can read to one that everybody can.

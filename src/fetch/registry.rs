@@ -2,24 +2,26 @@
 //!
 //! HTTPS, always; a registry on this machine or one marked insecure is tried with HTTPS first and spoken to in plain
 //! HTTP only when its port does not speak TLS. What worked is remembered for the run, and so is an `Authorization`,
-//! for the repository that it was given for. Whatever comes is checked by who asked: headers are never believed.
+//! for the repository that it was given for: threads that want one at the same time wait for the first, and one that has
+//! run out is renewed before it is used. Whatever comes is checked by who asked: headers are never believed.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use crate::model::digest::OciDigest;
 use crate::progress::Event;
 
 use super::Fetcher;
-use super::challenge;
-use super::credentials::Credentials;
+use super::challenge::{self, Challenge};
+use super::credentials::{Credentials, Login, Means};
 use super::error::Error;
-use super::http::{Answer, Ask, Failure, Url};
+use super::http::{Answer, Ask, Failure, Url, hides};
 use super::media_type::MANIFESTS;
 use super::range::Rest;
 use super::retry::patiently;
 use super::secret::Secret;
-use super::token::{Granted, TokenRequest, advised};
+use super::token::{Granted, TokenRequest, advised, no_login};
 use super::verify::{Expected, Verifier};
 
 /// Registries whose API has another host.
@@ -44,7 +46,22 @@ struct Request<'q> {
 pub(super) struct Sessions {
     credentials: OnceLock<Credentials>,
     schemes: Mutex<BTreeMap<String, Scheme>>,
-    authorizations: Mutex<BTreeMap<(String, String), Secret>>,
+    slots: Mutex<BTreeMap<(String, String), Slot>>,
+}
+
+/// What one repository accepts, once that is known. Whoever finds out holds the lock; requests do not.
+type Slot = Arc<Mutex<Option<Kept>>>;
+
+struct Kept {
+    granted: Granted,
+    /// What it was the answer to, so that it can be renewed without being refused first.
+    demand: Demand,
+}
+
+/// A registry's wish for an `Authorization`.
+struct Demand {
+    url: Url,
+    challenges: Vec<Challenge>,
 }
 
 fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -135,73 +152,126 @@ impl<'f> Registry<'f> {
         accept: &[&str],
         rest: Option<&Rest>,
     ) -> Result<Answer, Error> {
-        let key = (self.host.clone(), self.repository.clone());
-        let authorizations = &self.fetcher.sessions.authorizations;
-        let known = held(authorizations).get(&key).cloned();
         let request = Request {
             path,
             what,
             accept,
             rest,
         };
-        let (url, answer) = self.send(&request, known.as_ref())?;
+        let slot = self.slot();
+        let known = self.known(&slot)?;
+        let authorization = known.as_ref().map(|known| &known.authorization);
+        let (url, answer) = self.send(&request, authorization)?;
         if !answer.is_unauthorized() {
-            return answer.success_for(rest);
+            let advice = known.as_ref().map(|known| known.advice.as_str());
+            return answer.success_for(rest).map_err(|error| match advice {
+                Some(advice) => advised(error, advice),
+                None => error,
+            });
         }
         // Also the way of a token that was good earlier in this run.
-        let granted = self.authorize(&url, &answer)?;
+        let challenges = challenge::parse(&answer.header("www-authenticate"));
+        let granted = self.another(&slot, known, Demand { url, challenges })?;
         let (_, answer) = self.send(&request, Some(&granted.authorization))?;
-        let answer = answer
+        if answer.is_unauthorized() {
+            let mut kept = held(&slot);
+            if is_kept(kept.as_ref(), &granted) {
+                *kept = None;
+            }
+        }
+        answer
             .success_for(rest)
-            .map_err(|error| advised(error, granted.advice.as_deref()))?;
-        held(authorizations).insert(key, granted.authorization);
-        Ok(answer)
+            .map_err(|error| advised(error, &granted.advice))
     }
 
-    fn authorize(&self, url: &Url, answer: &Answer) -> Result<Granted, Error> {
-        let login = self.credentials()?.basic(&self.host, &self.repository)?;
-        let challenges = challenge::parse(&answer.header("www-authenticate"));
-        let offered = |scheme: &str| challenges.iter().find(|offer| offer.scheme == scheme);
+    fn slot(&self) -> Slot {
+        let key = (self.host.clone(), self.repository.clone());
+        Arc::clone(held(&self.fetcher.sessions.slots).entry(key).or_default())
+    }
+
+    /// What is known to be accepted; renewed if it has run out.
+    fn known(&self, slot: &Slot) -> Result<Option<Granted>, Error> {
+        let mut kept = held(slot);
+        if let Some(kept) = kept.as_mut()
+            && kept.granted.has_run_out(Instant::now())
+        {
+            kept.granted = self.authorize(&kept.demand)?;
+        }
+        Ok(kept.as_ref().map(|kept| kept.granted.clone()))
+    }
+
+    /// Another than the one that was refused: what somebody else got meanwhile, or a new one.
+    fn another(
+        &self,
+        slot: &Slot,
+        refused: Option<Granted>,
+        demand: Demand,
+    ) -> Result<Granted, Error> {
+        let mut kept = held(slot);
+        if let Some(current) = kept.as_ref() {
+            let is_refused = refused.is_some_and(|refused| is_kept(kept.as_ref(), &refused));
+            if !is_refused {
+                return Ok(current.granted.clone());
+            }
+        }
+        let granted = self.authorize(&demand)?;
+        *kept = Some(Kept {
+            granted: granted.clone(),
+            demand,
+        });
+        Ok(granted)
+    }
+
+    fn authorize(&self, demand: &Demand) -> Result<Granted, Error> {
+        let observer = self.fetcher.observer;
+        let login = self
+            .credentials()
+            .login(&self.host, &self.repository, observer)?;
+        self.authorize_as(&login, demand)
+    }
+
+    /// What a login is worth: a token where one is wanted, which is better, or else the password itself.
+    fn authorize_as(&self, login: &Login, demand: &Demand) -> Result<Granted, Error> {
+        let url = &demand.url;
+        let offered = |scheme: &str| demand.challenges.iter().find(|c| c.scheme == scheme);
         if let Some(bearer) = offered("bearer") {
             let request = TokenRequest {
                 registry: &self.host,
                 url,
                 repository: &self.repository,
-                login: login.as_ref(),
+                login,
                 token_realms: &self.fetcher.settings.token_realms,
             };
             return request.send(&self.fetcher.web, bearer);
         }
         let denied = |why: String| Err(Error::denied(self.host.as_str(), why));
-        match (offered("basic"), login) {
-            (Some(_), Some(_)) if !url.is_https() && !url.is_loopback() => {
-                denied("it wants a login over plain http, where everybody could read it".to_owned())
-            }
-            (Some(_), Some(authorization)) => Ok(Granted {
-                authorization,
-                advice: Some("the login that is stored for it was refused".to_owned()),
-            }),
-            (Some(_), None) => denied(format!(
-                "it wants a login and none is known; `docker login {0}` or `skopeo login {0}` writes one",
-                self.host
+        if offered("basic").is_none() {
+            let schemes: Vec<_> = demand.challenges.iter().map(|c| &*c.scheme).collect();
+            return denied(format!(
+                "it wants a login of a kind that is not known here ({}); Basic and Bearer are",
+                schemes.join(", ")
+            ));
+        }
+        let source = &login.source;
+        match &login.means {
+            Means::Password(_) if !hides(url) => denied(format!(
+                "it wants a login over plain http, where everybody could read it; that from {source} was not sent"
             )),
-            (None, _) => {
-                let schemes: Vec<_> = challenges.iter().map(|c| c.scheme.as_str()).collect();
-                denied(format!(
-                    "it wants a login of a kind that is not known here ({}); Basic and Bearer are",
-                    schemes.join(", ")
-                ))
-            }
+            Means::Password(authorization) => Ok(Granted {
+                authorization: authorization.clone(),
+                advice: format!("the login from {source} was refused"),
+                until: None,
+            }),
+            Means::IdentityToken(_) => denied(format!(
+                "it wants a password, and the login from {source} is an identity token, which is for token servers"
+            )),
+            Means::Nothing => denied(format!("it wants a login; {}", no_login(&self.host))),
         }
     }
 
-    fn credentials(&self) -> Result<&'f Credentials, Error> {
+    fn credentials(&self) -> &'f Credentials {
         let cell = &self.fetcher.sessions.credentials;
-        if let Some(read) = cell.get() {
-            return Ok(read);
-        }
-        let read = Credentials::read(self.fetcher.settings.docker_config.as_deref())?;
-        Ok(cell.get_or_init(|| read))
+        cell.get_or_init(|| Credentials::new(&self.fetcher.settings))
     }
 
     /// A request in the scheme that the registry speaks.
@@ -253,6 +323,10 @@ impl<'f> Registry<'f> {
         Url::parse(&format!("{scheme}://{host}/v2/{}/{path}", self.repository))
             .ok_or_else(|| Error::unsupported(self.host.as_str(), "it is not the name of a host"))
     }
+}
+
+fn is_kept(kept: Option<&Kept>, granted: &Granted) -> bool {
+    kept.is_some_and(|kept| kept.granted.authorization == granted.authorization)
 }
 
 #[cfg(test)]

@@ -42,8 +42,12 @@ pub struct Settings {
     pub mirrors: BTreeMap<String, Mirrors>,
     /// Host -> a file with certificates that are trusted for it besides the system's.
     pub authorities: BTreeMap<String, PathBuf>,
-    /// The `config.json` with registry logins; a missing file has none.
-    pub docker_config: Option<PathBuf>,
+    /// Files with registry logins as docker and podman write them, in the order of asking; a missing one has none.
+    pub login_files: Vec<PathBuf>,
+    /// Where the credential helpers that those files name are looked for.
+    pub search_path: Vec<PathBuf>,
+    /// How long a credential helper may take.
+    pub helper_timeout: Duration,
     /// What servers see as the client's name.
     pub user_agent: String,
     /// Longest manifest, index or image config in bytes; see [`Settings::MAX_MANIFEST`].
@@ -76,7 +80,9 @@ impl Default for Settings {
             token_realms: BTreeMap::new(),
             mirrors: BTreeMap::new(),
             authorities: BTreeMap::new(),
-            docker_config: None,
+            login_files: Vec::new(),
+            search_path: Vec::new(),
+            helper_timeout: Duration::from_secs(30),
             user_agent: concat!("pyro/", env!("CARGO_PKG_VERSION")).to_owned(),
             max_manifest: 4 << 20,
             connect_timeout: Duration::from_secs(10),

@@ -30,13 +30,13 @@ fn every_setting_tells_its_origin() {
     ----- stdout
     SETTING  VALUE  FROM
     check  quick  default
-    docker-config  [HOME]/.docker/config.json  default
     file  -  default
     gc.keep  -  default
     gc.max-size  -  default
     gc.min-free  -  default
     gc.older-than  -  default
     http.connect-seconds  10  default
+    http.helper-seconds  30  default
     http.idle-seconds  30  default
     http.min-rate  1K  default
     http.retries  1  PYRO_HTTP_RETRIES
@@ -46,6 +46,7 @@ fn every_setting_tells_its_origin() {
     limits.max-ratio  250  default
     limits.max-unpacked  1T  default
     lock  update  default
+    login-files  [HOME]/.config/containers/auth.json [HOME]/.docker/config.json  default
     offline  false  default
     platform  linux/arm64  PYRO_PLATFORM
     profile  -  default

@@ -1,6 +1,6 @@
 //! `pyro config`: each setting, its value, and where it came from.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -41,9 +41,6 @@ fn document(settings: &Settings) -> Config {
         row("check", &settings.check, |check| {
             Some(text_of(check_word(*check)))
         }),
-        row("docker-config", &settings.docker_config, |path| {
-            path.as_deref().map(path_value)
-        }),
         row("file", &settings.file, |path| {
             path.as_deref().map(path_value)
         }),
@@ -52,6 +49,10 @@ fn document(settings: &Settings) -> Config {
         }),
         row("lock", &settings.lock_mode, |mode| {
             Some(text_of(lock_word(*mode)))
+        }),
+        row("login-files", &settings.login_files, |files| {
+            let shown = |path: &PathBuf| path.to_string_lossy().into_owned();
+            Some(Value::List(files.iter().map(shown).collect()))
         }),
         row("offline", &settings.network, |network| {
             Some(Value::Switch(*network == Network::Offline))
@@ -129,6 +130,9 @@ fn sections(settings: &Settings) -> Vec<Setting> {
             Some(Value::Number(n.get().into()))
         }),
         row("http.min-rate", &http.min_rate, |rate| Some(text_of(rate))),
+        row("http.helper-seconds", &http.helper_seconds, |n| {
+            Some(Value::Number(n.get().into()))
+        }),
         row("http.retries", &http.retries, |n| {
             Some(Value::Number((*n).into()))
         }),

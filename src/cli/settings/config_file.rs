@@ -95,6 +95,9 @@ pub struct HttpSection {
     /// How often in a row a request that failed is sent again where that may help; 5 if not set.
     #[serde(default)]
     pub retries: Option<u32>,
+    /// How many seconds a credential helper may take; 30 if not set.
+    #[serde(default)]
+    pub helper_seconds: Option<NonZeroU32>,
 }
 
 /// `[limits]`.

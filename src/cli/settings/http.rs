@@ -15,6 +15,7 @@ const CONNECT: NonZeroU32 = NonZeroU32::new(10).unwrap();
 const IDLE: NonZeroU32 = NonZeroU32::new(30).unwrap();
 const MIN_RATE: Size = Size::of_bytes(1 << 10);
 const RETRIES: u32 = 5;
+const HELPER: NonZeroU32 = NonZeroU32::new(30).unwrap();
 
 /// `[http]`, each with its origin.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct HttpSettings {
     pub min_rate: Sourced<Size>,
     /// How often in a row the same is tried again.
     pub retries: Sourced<u32>,
+    /// Seconds that a credential helper may take.
+    pub helper_seconds: Sourced<NonZeroU32>,
 }
 
 impl HttpSettings {
@@ -60,6 +63,13 @@ impl HttpSettings {
                 |http| http.retries,
                 RETRIES,
             ),
+            helper_seconds: first(
+                variable::parsed(around, "PYRO_HTTP_HELPER_SECONDS")?,
+                "PYRO_HTTP_HELPER_SECONDS",
+                files,
+                |http| http.helper_seconds,
+                HELPER,
+            ),
         })
     }
 
@@ -73,6 +83,12 @@ impl HttpSettings {
     #[must_use]
     pub fn idle_timeout(&self) -> Duration {
         Duration::from_secs(self.idle_seconds.value.get().into())
+    }
+
+    /// `helper-seconds` as a duration.
+    #[must_use]
+    pub fn helper_timeout(&self) -> Duration {
+        Duration::from_secs(self.helper_seconds.value.get().into())
     }
 }
 

@@ -129,8 +129,8 @@ fn without_a_home_only_a_named_store_will_do() {
     assert_eq!(
         resolve(&bare.with("PYRO_STORE", "/s"))
             .unwrap()
-            .docker_config
+            .login_files
             .value,
-        None
+        [""; 0].map(PathBuf::from)
     );
 }

@@ -95,6 +95,16 @@ impl Url {
         self
     }
 
+    /// Names and values as the body of a form.
+    pub(super) fn encoded(fields: &[(&str, &str)]) -> String {
+        let mut url = reqwest::Url::parse("http://x/").ok();
+        if let Some(url) = &mut url {
+            url.query_pairs_mut().extend_pairs(fields);
+        }
+        let query = url.as_ref().and_then(reqwest::Url::query);
+        query.unwrap_or_default().to_owned()
+    }
+
     pub(super) fn as_reqwest(&self) -> &reqwest::Url {
         &self.inner
     }
@@ -146,6 +156,15 @@ mod tests {
         assert_eq!(next.as_reqwest().query(), Some("signature=s"));
         assert_eq!(next.login(), None);
         assert!(url.join("ftp://example.org/").is_none());
+    }
+
+    #[test]
+    fn a_form_is_encoded_as_browsers_do() {
+        let fields = [("scope", "repository:a/b:pull"), ("t", "+&= é")];
+        assert_eq!(
+            Url::encoded(&fields),
+            "scope=repository%3Aa%2Fb%3Apull&t=%2B%26%3D+%C3%A9"
+        );
     }
 
     #[test]

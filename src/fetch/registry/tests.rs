@@ -34,7 +34,7 @@ impl Client {
         let path = self.top.path().join("config.json");
         let config = json!({"auths": {server.address.to_string(): {"auth": "dTpw"}}});
         fs_err::write(&path, config.to_string()).unwrap();
-        self.settings.docker_config = Some(path);
+        self.settings.login_files = vec![path];
         self
     }
 
