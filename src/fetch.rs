@@ -68,6 +68,8 @@ pub use self::fetched::{Fetched, Provenance};
 pub use self::image::Image;
 pub use self::layer::{Layer, LayerKind};
 pub use self::layers::Layers;
+pub use self::registry::LoggedIn;
+pub use self::secret::Secret;
 pub use self::settings::{Network, Settings};
 
 /// Fetches from every kind of source that is not a local folder; one for a run.
@@ -194,6 +196,22 @@ impl<'a> Fetcher<'a> {
         image: &'i Image,
     ) -> Result<Layers<'i>, Error> {
         Layers::open(self, environment, image)
+    }
+
+    /// Stores a login for a registry, where the registry accepts it or asks for none.
+    ///
+    /// # Errors
+    /// When the registry refuses it or may not be shown it, or it cannot be stored.
+    pub fn log_in(&self, registry: &str, user: &str, secret: &Secret) -> Result<LoggedIn, Error> {
+        registry::Registry::new(self, registry, "").log_in(user, secret)
+    }
+
+    /// Removes the login for a registry from every file and helper that has one, and says which these were.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written, or a helper does not forget.
+    pub fn log_out(&self, registry: &str) -> Result<Vec<String>, Error> {
+        registry::Registry::new(self, registry, "").log_out()
     }
 
     /// An environment will be fetched in this run, from bytes with these digests or, with `None`, from what is not known
