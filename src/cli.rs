@@ -27,6 +27,7 @@ pub mod session;
 pub mod settings;
 pub mod surroundings;
 pub mod target;
+pub mod terminal;
 pub mod workbench;
 
 use args::Cli;

@@ -72,6 +72,8 @@ pub use self::fetched::{Fetched, Provenance};
 pub use self::image::Image;
 pub use self::layer::{Layer, LayerKind};
 pub use self::layers::Layers;
+pub use self::registry::LoggedIn;
+pub use self::secret::Secret;
 pub use self::settings::{Mirrors, Network, Settings};
 
 /// A download, a staging tree with its lock, a manifest and one file: no environment needs fewer.
@@ -239,6 +241,22 @@ impl<'a> Fetcher<'a> {
     fn missing(&self, digest: &OciDigest, size: u64) -> u64 {
         let kept = spool::SpoolName::of(digest).length(&self.downloads);
         size.saturating_sub(kept)
+    }
+
+    /// Stores a login for a registry, where the registry accepts it or asks for none.
+    ///
+    /// # Errors
+    /// When the registry refuses it or may not be shown it, or it cannot be stored.
+    pub fn log_in(&self, registry: &str, user: &str, secret: &Secret) -> Result<LoggedIn, Error> {
+        registry::Registry::new(self, registry, "").log_in(user, secret)
+    }
+
+    /// Removes the login for a registry from every file and helper that has one, and says which these were.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written, or a helper does not forget.
+    pub fn log_out(&self, registry: &str) -> Result<Vec<String>, Error> {
+        registry::Registry::new(self, registry, "").log_out()
     }
 
     /// An environment will be fetched in this run, from bytes with these digests or, with `None`, from what is not known

@@ -15,6 +15,8 @@ pub mod gc;
 pub mod hold;
 pub mod init;
 pub mod lock;
+pub mod login;
+pub mod logout;
 pub mod man;
 pub mod path;
 pub mod profile;
@@ -52,6 +54,8 @@ pub enum Command {
     Du(du::DuArgs),
     Profile(profile::ProfileArgs),
     Store(store::StoreArgs),
+    Login(login::LoginArgs),
+    Logout(logout::LogoutArgs),
     Config(config::ConfigArgs),
     Doctor(doctor::DoctorArgs),
     Schema(schema::SchemaArgs),
@@ -84,6 +88,8 @@ impl Command {
             Self::Du(args) => args.run(session),
             Self::Profile(args) => args.run(session),
             Self::Store(args) => args.run(session),
+            Self::Login(args) => args.run(session),
+            Self::Logout(args) => args.run(session),
             Self::Config(args) => args.run(session),
             Self::Doctor(args) => args.run(session),
             Self::Schema(args) => args.run(session),
@@ -111,6 +117,8 @@ impl Command {
             Self::Du(_) => "du",
             Self::Profile(args) => args.document_name(),
             Self::Store(args) => args.document_name(),
+            Self::Login(_) => "login",
+            Self::Logout(_) => "logout",
             Self::Config(_) => "config",
             Self::Doctor(_) => "doctor",
             Self::Schema(_) => "schema",

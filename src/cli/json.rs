@@ -15,6 +15,7 @@ pub mod env;
 pub mod error;
 pub mod gc;
 pub mod lock;
+pub mod login;
 pub mod path;
 pub mod profile;
 pub mod realize;

@@ -75,7 +75,7 @@ pub fn entries() -> Vec<Entry> {
 }
 
 fn documents() -> Vec<Entry> {
-    use json::{completions, config, declaration, env, error, gc, lock, path};
+    use json::{completions, config, declaration, env, error, gc, lock, login, path};
     use json::{profile, realize, schema, store, verify};
     vec![
         document::<completions::Completions>("pyro.completions"),
@@ -98,6 +98,8 @@ fn documents() -> Vec<Entry> {
         document::<gc::Why>("pyro.why"),
         document::<gc::Du>("pyro.du"),
         document::<lock::Lock>("pyro.lock"),
+        document::<login::Login>("pyro.login"),
+        document::<login::Logout>("pyro.logout"),
         document::<path::PathAnswer>("pyro.path"),
         document::<profile::ProfileList>("pyro.profile-list"),
         document::<profile::ProfileHistory>("pyro.profile-history"),

@@ -125,6 +125,12 @@ impl<'s> Workbench<'s> {
     }
 }
 
+/// The way to the outside without a store: for what is about registries only, and downloads nothing.
+#[must_use]
+pub fn outside<'o>(settings: &Settings, observer: &'o dyn Observer) -> Fetcher<'o> {
+    Fetcher::new(fetch_settings(settings), PathBuf::new(), observer)
+}
+
 /// How closely paths are looked at, by the settings.
 #[must_use]
 pub fn depth(settings: &Settings) -> Depth {

@@ -14,6 +14,7 @@
 mod child;
 mod file;
 mod helper;
+mod keep;
 mod login;
 
 use std::path::PathBuf;
@@ -23,7 +24,9 @@ use crate::progress::Observer;
 
 use self::file::LoginFile;
 use self::helper::Helpers;
+use self::keep::Draft;
 use super::error::Error;
+use super::secret::Secret;
 use super::settings::Settings;
 
 pub(super) use self::login::{Login, Means, Source};
@@ -101,6 +104,79 @@ impl Credentials {
         }
         Ok(None)
     }
+}
+
+impl Credentials {
+    /// Keeps a login where it will be found first: in the first file that is there, else in the last of the list, or with
+    /// the helper that this file names.
+    pub(super) fn store(
+        &self,
+        registry: &str,
+        user: &str,
+        secret: &Secret,
+    ) -> Result<Source, Error> {
+        let there = self.files.iter().find(|place| place.path.exists());
+        let Some(place) = there.or(self.files.last()) else {
+            let why = "there is no file to store a login in; REGISTRY_AUTH_FILE names one";
+            return Err(Error::denied(registry, why));
+        };
+        let file = LoginFile::read(&place.path)?;
+        let mut draft = Draft::read(&place.path)?;
+        let Some(name) = file.helper(registry) else {
+            let is_token = matches!(Means::of(user, secret), Means::IdentityToken(_));
+            draft.remove(registry);
+            draft.insert(
+                &helper::server(registry),
+                keep::entry(user, secret, is_token),
+            );
+            draft.write()?;
+            return Ok(Source::File(place.path.clone()));
+        };
+        let stored = self.helpers.store(name, registry, user, secret);
+        stored.map_err(|trouble| helper_failed(registry, name, "store the login", &trouble))?;
+        // One that stands in the file would be found before it.
+        if draft.remove(registry) {
+            draft.write()?;
+        }
+        Ok(Source::Helper(name.to_owned()))
+    }
+
+    /// Removes the login of a registry wherever there is one, and says where that was.
+    pub(super) fn erase(
+        &self,
+        registry: &str,
+        observer: &dyn Observer,
+    ) -> Result<Vec<Source>, Error> {
+        let mut removed = Vec::new();
+        for place in &self.files {
+            let file = place.read()?;
+            let mut draft = Draft::read(&place.path)?;
+            if draft.remove(registry) {
+                draft.write()?;
+                removed.push(Source::File(place.path.clone()));
+            }
+            // Helpers complain of what they do not know, so they are asked first; two files may name the same one.
+            let Some(name) = file.helper(registry) else {
+                continue;
+            };
+            let known = self.helpers.get(name, registry, &place.path, observer);
+            if let Some(Login { source, .. }) =
+                known.filter(|known| !removed.contains(&known.source))
+            {
+                let erased = self.helpers.erase(name, registry);
+                erased.map_err(|trouble| helper_failed(registry, name, "forget it", &trouble))?;
+                removed.push(source);
+            }
+        }
+        Ok(removed)
+    }
+}
+
+fn helper_failed(registry: &str, name: &str, what: &str, trouble: &helper::Trouble) -> Error {
+    Error::denied(
+        registry,
+        format!("credential helper {name} does not {what}: {trouble}"),
+    )
 }
 
 #[cfg(test)]

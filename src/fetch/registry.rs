@@ -5,6 +5,8 @@
 //! for the repository that it was given for: threads that want one at the same time wait for the first, and one that has
 //! run out is renewed before it is used. Whatever comes is checked by who asked: headers are never believed.
 
+mod login;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -23,6 +25,8 @@ use super::retry::patiently;
 use super::secret::Secret;
 use super::token::{Granted, TokenRequest, advised, no_login};
 use super::verify::{Expected, Verifier};
+
+pub use self::login::LoggedIn;
 
 /// Registries whose API has another host.
 const API_HOSTS: &[(&str, &str)] = &[("docker.io", "registry-1.docker.io")];
@@ -69,7 +73,7 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One repository.
+/// One repository; with an empty name, the registry itself.
 #[derive(Clone)]
 pub(super) struct Registry<'f> {
     fetcher: &'f Fetcher<'f>,
@@ -260,6 +264,7 @@ impl<'f> Registry<'f> {
             Means::Password(authorization) => Ok(Granted {
                 authorization: authorization.clone(),
                 advice: format!("the login from {source} was refused"),
+                showed_login: true,
                 until: None,
             }),
             Means::IdentityToken(_) => denied(format!(
@@ -320,7 +325,11 @@ impl<'f> Registry<'f> {
             Scheme::Https => "https",
             Scheme::Http => "http",
         };
-        Url::parse(&format!("{scheme}://{host}/v2/{}/{path}", self.repository))
+        let below = match self.repository.as_str() {
+            "" => String::new(),
+            repository => format!("{repository}/{path}"),
+        };
+        Url::parse(&format!("{scheme}://{host}/v2/{below}"))
             .ok_or_else(|| Error::unsupported(self.host.as_str(), "it is not the name of a host"))
     }
 }

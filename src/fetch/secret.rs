@@ -2,12 +2,19 @@
 
 use std::fmt;
 
-/// Has no `Display`; its `Debug` shows nothing of it.
+/// A text that is never shown: it has no `Display`, and its `Debug` shows nothing of it.
+///
+/// ```
+/// use pyro::fetch::Secret;
+/// assert_eq!(format!("{:?}", Secret::new("hunter2")), "Secret(…)");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Secret(String);
+pub struct Secret(String);
 
 impl Secret {
-    pub(super) fn new(text: impl Into<String>) -> Self {
+    /// Takes it out of sight.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 

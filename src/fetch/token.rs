@@ -45,6 +45,8 @@ pub(super) struct TokenRequest<'q> {
 pub(super) struct Granted {
     pub(super) authorization: Secret,
     pub(super) advice: String,
+    /// Whether somebody was shown the login for it.
+    pub(super) showed_login: bool,
     /// When it runs out, by the clock that nobody sets.
     pub(super) until: Option<Instant>,
 }
@@ -82,6 +84,7 @@ impl TokenRequest<'_> {
         Ok(Granted {
             authorization,
             advice,
+            showed_login: *means != Means::Nothing,
             until: began.checked_add(lifetime),
         })
     }
@@ -164,8 +167,8 @@ impl TokenRequest<'_> {
 /// What to tell who has no login.
 pub(super) fn no_login(registry: &str) -> String {
     format!(
-        "no login for {registry} is known (anonymous); `docker login {registry}` or \
-         `skopeo login {registry}` writes one"
+        "no login for {registry} is known (anonymous); `pyro login {registry}` stores one, and so do docker, \
+         podman and skopeo"
     )
 }
 
@@ -287,6 +290,7 @@ mod tests {
         let granted = |until| Granted {
             authorization: Secret::new("x"),
             advice: String::new(),
+            showed_login: false,
             until,
         };
         assert!(!granted(None).has_run_out(now));

@@ -144,6 +144,43 @@ impl FromStr for OciReference {
     }
 }
 
+/// A registry by itself, as references name it.
+///
+/// ```
+/// use pyro::model::oci_reference::RegistryHost;
+/// let host: RegistryHost = "Index.docker.io".parse()?;
+/// assert_eq!(host.as_str(), "docker.io");
+/// assert!("https://registry.example/team".parse::<RegistryHost>().is_err());
+/// # Ok::<(), pyro::model::oci_reference::OciReferenceError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryHost(String);
+
+impl RegistryHost {
+    /// Host, and port where one was said.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RegistryHost {
+    type Err = OciReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, OciReferenceError> {
+        if !is_host(text) {
+            let why =
+                "a registry is a host with a dot, a port or both, or localhost; no scheme, no path";
+            return Err(OciReferenceError::new(text, why));
+        }
+        let host = text.to_ascii_lowercase();
+        Ok(Self(match host.as_str() {
+            "index.docker.io" | "registry-1.docker.io" => DEFAULT_REGISTRY.to_owned(),
+            _ => host,
+        }))
+    }
+}
+
 fn is_tag(tag: &str) -> bool {
     (1..=128).contains(&tag.len())
         && !tag.starts_with(['.', '-'])

@@ -1,7 +1,7 @@
 //! A token server as `docker-registry` wants it: it signs (RS256, by openssl) what a client may do with a repository.
 //!
 //! It grants what its one user asks for, and to everybody else pulling from repositories below `public/`; who comes
-//! with a wrong password is refused. It keeps each request, so that a test can see who showed credentials.
+//! with a wrong password is refused. An identity token in a form is as good as the password. It keeps each request, so that a test can see who showed credentials.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,8 @@ pub struct TokenIssuer {
 impl TokenIssuer {
     /// What tokens are for.
     pub const SERVICE: &'static str = "registry.tests";
+    /// What its user may show in place of a password, in a form.
+    pub const IDENTITY: &'static str = "identity-of-alice";
     /// Who signs them.
     pub const NAME: &'static str = "issuer.tests";
 
@@ -65,11 +67,19 @@ impl TokenIssuer {
 }
 
 fn answer(request: &Request, login: &str, keys: &Keys) -> Response {
-    let query = request
-        .target
-        .split_once('?')
-        .map_or("", |(_, query)| query);
+    let form = String::from_utf8_lossy(&request.body);
+    let query = match request.target.split_once('?') {
+        Some((_, query)) => query,
+        None => &form,
+    };
+    let identity = format!("refresh_token={}", TokenIssuer::IDENTITY);
     let known = match request.header("authorization") {
+        None if request.method == "POST" => {
+            if !query.split('&').any(|pair| pair == identity) {
+                return Response::new(400, "application/json", r#"{"error":"invalid_grant"}"#);
+            }
+            true
+        }
         None => false,
         Some(shown) if shown.strip_prefix("Basic ") == Some(login) => true,
         Some(_) => return Response::new(401, "text/plain", "who are you?"),
@@ -81,7 +91,11 @@ fn answer(request: &Request, login: &str, keys: &Keys) -> Response {
         .filter_map(|scope| granted(&decoded(scope), known))
         .collect();
     let token = keys.token(&json!(access));
-    Response::new(200, "application/json", json!({"token": token}).to_string())
+    Response::new(
+        200,
+        "application/json",
+        json!({"token": token, "access_token": token}).to_string(),
+    )
 }
 
 /// `repository:NAME:ACTION,ACTION` as a claim, cut down to what is allowed.

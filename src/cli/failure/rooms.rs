@@ -95,8 +95,7 @@ fn hint(error: &Error) -> Option<String> {
             Why::Absent => "add a source that has it, or put the missing one in place".to_owned(),
             Why::Temporary => "try again later; nothing was changed".to_owned(),
             Why::Denied => {
-                "log in to the registry, so that docker's config.json has its credentials"
-                    .to_owned()
+                "`pyro login HOST` stores a login for a registry; `pyro config` shows where they are looked for".to_owned()
             }
             Why::Policy => "run without --offline, or lock the sources first".to_owned(),
         },

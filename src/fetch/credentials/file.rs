@@ -87,6 +87,13 @@ impl LoginFile {
         self.usual_helper.as_deref()
     }
 
+    /// The helper that keeps the logins of a host.
+    pub(super) fn helper(&self, registry: &str) -> Option<&str> {
+        let own = self.host_helper(registry);
+        own.or_else(|| self.usual_helper())
+            .filter(|name| !name.is_empty())
+    }
+
     /// What stands in the file itself for a repository of a registry.
     pub(super) fn means(&self, registry: &str, repository: &str) -> Result<Option<Means>, Error> {
         let full = format!("{}/{repository}", normal(registry));
@@ -132,7 +139,7 @@ impl LoginFile {
     }
 }
 
-/// The bytes of a file; `None` where there is none.
+/// The bytes of a file; `None` where there is none, or nothing in it.
 pub(super) fn text_of(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     let (file, _) = match open_file(path) {
         Err(Error::Absent { .. }) => return Ok(None),
@@ -140,6 +147,7 @@ pub(super) fn text_of(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     };
     let mut bytes = Vec::new();
     match file.file().take(LIMIT).read_to_end(&mut bytes) {
+        Ok(_) if bytes.trim_ascii().is_empty() => Ok(None),
         Ok(_) => Ok(Some(bytes)),
         Err(error) => Err(Error::io("read", path, error)),
     }

@@ -94,19 +94,17 @@ impl Helpers {
         // Held while it runs: others want the same answer, and one question to a person is enough.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (name.to_owned(), normal(registry));
-        let means = match state.known.get(&key) {
-            Some(known) => known.clone(),
-            None => {
-                let means = self.ask(name, registry).unwrap_or_else(|trouble| {
-                    if state.told.insert(name.to_owned()) {
-                        tell(name, registry, file, &trouble, observer);
-                    }
-                    None
-                });
-                state.known.insert(key, means.clone());
-                means
-            }
-        };
+        let known = state.known.get(&key).cloned();
+        let means = known.unwrap_or_else(|| {
+            let means = self.ask(name, registry).unwrap_or_else(|trouble| {
+                if state.told.insert(name.to_owned()) {
+                    tell(name, registry, file, &trouble, observer);
+                }
+                None
+            });
+            state.known.insert(key, means.clone());
+            means
+        });
         let source = Source::Helper(name.to_owned());
         means.map(|means| Login { source, means })
     }
@@ -118,6 +116,34 @@ impl Helpers {
             answer.status.success(),
             answer.status.code(),
         )
+    }
+
+    /// Gives a login to the helper `name`.
+    pub(super) fn store(
+        &self,
+        name: &str,
+        registry: &str,
+        user: &str,
+        secret: &Secret,
+    ) -> Result<(), Trouble> {
+        let login = serde_json::json!({
+            "ServerURL": server(registry), "Username": user, "Secret": secret.expose(),
+        });
+        self.order(name, "store", Secret::new(login.to_string()))
+    }
+
+    /// Has the helper `name` forget a login.
+    pub(super) fn erase(&self, name: &str, registry: &str) -> Result<(), Trouble> {
+        self.order(name, "erase", Secret::new(server(registry)))
+    }
+
+    fn order(&self, name: &str, word: &str, input: Secret) -> Result<(), Trouble> {
+        let Answer { status, .. } = self.run(name, word, input)?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(Trouble::Failed(status.code()))
+        }
     }
 
     /// One word to a helper.
@@ -144,8 +170,8 @@ impl Helpers {
     }
 }
 
-/// What a helper calls a registry.
-fn server(registry: &str) -> String {
+/// What docker calls a registry, to helpers and as a key.
+pub(super) fn server(registry: &str) -> String {
     match normal(registry).as_str() {
         "docker.io" => "https://index.docker.io/v1/".to_owned(),
         host => host.to_owned(),

@@ -29,6 +29,8 @@ pub(in crate::fetch) enum Means {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::fetch) enum Source {
     Anonymous,
+    /// What somebody asks to store.
+    Given,
     File(PathBuf),
     Helper(String),
 }
@@ -38,6 +40,13 @@ impl Login {
         Self {
             source: Source::Anonymous,
             means: Means::Nothing,
+        }
+    }
+
+    pub(in crate::fetch) fn given(user: &str, secret: &Secret) -> Self {
+        Self {
+            source: Source::Given,
+            means: Means::of(user, secret),
         }
     }
 }
@@ -57,6 +66,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anonymous => f.write_str("anonymous"),
+            Self::Given => f.write_str("this command"),
             Self::File(path) => path.display().fmt(f),
             Self::Helper(name) => write!(f, "credential helper {name}"),
         }

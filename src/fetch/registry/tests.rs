@@ -30,9 +30,13 @@ impl Client {
     }
 
     /// With a login for the server.
-    fn with_login(mut self, server: &Server) -> Self {
+    fn with_login(self, server: &Server) -> Self {
+        self.with_entry(server, &json!({"auth": "dTpw"}))
+    }
+
+    fn with_entry(mut self, server: &Server, entry: &serde_json::Value) -> Self {
         let path = self.top.path().join("config.json");
-        let config = json!({"auths": {server.address.to_string(): {"auth": "dTpw"}}});
+        let config = json!({"auths": {server.address.to_string(): entry}});
         fs_err::write(&path, config.to_string()).unwrap();
         self.settings.login_files = vec![path];
         self
@@ -101,7 +105,7 @@ fn a_basic_challenge_gets_the_login_of_the_host() {
     });
     Client::new().with_login(&server).pull(&server).unwrap();
     let error = Client::new().pull(&server).unwrap_err();
-    assert!(why(&error).contains("docker login"), "{error}");
+    assert!(why(&error).contains("pyro login"), "{error}");
     assert!(!error.to_string().contains("dTpw"));
 }
 
@@ -249,5 +253,113 @@ fn a_manifest_over_the_limit_is_refused() {
             }
         ),
         "{error}"
+    );
+}
+
+/// A registry that is its own token server: it numbers its tokens, and `accepts` says which one opens a path.
+fn numbering(accepts: impl Fn(&str, &str) -> bool + Send + 'static) -> Server {
+    let content = content();
+    let given = std::sync::atomic::AtomicU32::new(0);
+    Server::start(move |request| {
+        if request.path.starts_with("/token") {
+            let n = 1 + given.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            return Reply::ok(format!(r#"{{"token":"t{n}","expires_in":3600}}"#).as_bytes());
+        }
+        let shown = request.header("authorization").unwrap_or_default();
+        if accepts(&request.path, shown) {
+            return content.answer(&request.path);
+        }
+        let realm = format!("http://{}/token", request.header("host").unwrap());
+        let challenge = format!(r#"Basic realm="r", Bearer realm="{realm}""#);
+        Reply::of(401, &[("www-authenticate", &challenge)], b"{}")
+    })
+}
+
+fn tokens(server: &Server) -> usize {
+    let sent = server.requests().into_iter();
+    sent.filter(|request| request.path.starts_with("/token"))
+        .count()
+}
+
+#[test]
+fn a_token_that_is_refused_in_the_middle_is_renewed_once() {
+    let server = numbering(|path, shown| {
+        shown == "Bearer t2" || shown == "Bearer t1" && path.contains("/manifests/")
+    });
+    Client::new().pull(&server).unwrap();
+    assert_eq!(tokens(&server), 2);
+    let server = numbering(|_, _| false);
+    let error = Client::new().with_login(&server).pull(&server).unwrap_err();
+    assert!(why(&error).contains("config.json was used"), "{error}");
+    assert_eq!(tokens(&server), 1);
+}
+
+#[test]
+fn a_token_that_has_run_out_is_renewed_before_it_is_used() {
+    let server = numbering(|_, shown| shown.starts_with("Bearer"));
+    let client = Client::new();
+    let downloads = client.top.path().join("spool");
+    let fetcher = Fetcher::new(client.settings.clone(), downloads, &client.recorder);
+    let registry = Registry::new(&fetcher, &server.address.to_string(), "team/tools");
+    registry.tagged("t").unwrap();
+    registry.tagged("t").unwrap();
+    assert_eq!(tokens(&server), 1);
+    held(&registry.slot()).as_mut().unwrap().granted.until = Some(Instant::now());
+    registry.tagged("t").unwrap();
+    assert_eq!(tokens(&server), 2);
+    let shown: Vec<_> = server
+        .requests()
+        .into_iter()
+        .filter(|request| request.path.contains("/manifests/"))
+        .map(|request| request.header("authorization").map(str::to_owned))
+        .collect();
+    let [t1, t2] = ["Bearer t1", "Bearer t2"].map(|token| Some(token.to_owned()));
+    assert_eq!(shown, [None, t1.clone(), t1, t2]);
+}
+
+#[test]
+fn threads_share_one_token() {
+    let server = numbering(|_, shown| shown == "Bearer t1");
+    let client = Client::new();
+    let downloads = client.top.path().join("spool");
+    let fetcher = Fetcher::new(client.settings.clone(), downloads, &client.recorder);
+    let registry = Registry::new(&fetcher, &server.address.to_string(), "team/tools");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| registry.tagged("t").unwrap());
+        }
+    });
+    assert_eq!(tokens(&server), 1);
+}
+
+#[test]
+fn an_identity_token_does_not_follow_a_redirect() {
+    let elsewhere = Server::start(|_| Reply::ok(br#"{"token":"t"}"#));
+    let there = elsewhere.url("token");
+    let server = Server::start(move |request| {
+        if request.path.starts_with("/token") {
+            return Reply::redirect(&there);
+        }
+        let realm = format!("http://{}/token", request.header("host").unwrap());
+        let challenge = format!(r#"Bearer realm="{realm}""#);
+        Reply::of(401, &[("www-authenticate", &challenge)], b"{}")
+    });
+    let client = Client::new().with_entry(&server, &json!({"identitytoken": "hunter2"}));
+    let error = client.pull(&server).unwrap_err();
+    assert!(why(&error).contains("redirect"), "{error}");
+    assert!(!error.to_string().contains("hunter2"), "{error}");
+    assert_eq!(elsewhere.requests().len(), 0);
+}
+
+#[test]
+fn an_identity_token_is_no_password() {
+    let server = Server::start(|_| Reply::of(401, &[("www-authenticate", "Basic realm=r")], b""));
+    let client = Client::new().with_entry(&server, &json!({"identitytoken": "hunter2"}));
+    let error = client.pull(&server).unwrap_err();
+    assert!(why(&error).contains("identity token"), "{error}");
+    let sent = server.requests();
+    assert!(
+        sent.iter()
+            .all(|request| request.header("authorization").is_none())
     );
 }
