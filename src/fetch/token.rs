@@ -23,7 +23,9 @@ const BUILT_IN: &[(&str, &str)] = &[("docker.io", "auth.docker.io")];
 struct TokenAnswer {
     token: Option<String>,
     access_token: Option<String>,
-    expires_in: Option<u64>,
+    /// Whatever is no number of seconds counts as not said: it is no reason to do without the token.
+    #[serde(default)]
+    expires_in: serde_json::Value,
 }
 
 /// What a token is for.
@@ -187,7 +189,9 @@ pub(super) fn advised(error: Error, advice: &str) -> Error {
 fn token(what: &str, body: &[u8]) -> Result<(Secret, Duration), Error> {
     let answer: Option<TokenAnswer> = serde_json::from_slice(body).ok();
     // Servers that do not care say 0.
-    let seconds = answer.as_ref().and_then(|answer| answer.expires_in);
+    let seconds = answer
+        .as_ref()
+        .and_then(|answer| answer.expires_in.as_u64());
     let seconds = seconds.filter(|seconds| *seconds > 0);
     let token = answer.and_then(|answer| answer.token.or(answer.access_token));
     match token.filter(|token| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())) {
@@ -281,7 +285,9 @@ mod tests {
             token("r", body.as_bytes()).unwrap().1.as_secs()
         };
         assert_eq!(seconds(""), 60);
-        assert_eq!(seconds(r#","expires_in":0"#), 60);
+        for said in ["0", "null", "\"300\"", "-1"] {
+            assert_eq!(seconds(&format!(r#","expires_in":{said}"#)), 60, "{said}");
+        }
         assert_eq!(
             seconds(r#","expires_in":300,"issued_at":"1970-01-01T00:00:00Z""#),
             300
