@@ -50,7 +50,10 @@ fn every_setting_tells_its_origin() {
     offline  false  default
     platform  linux/arm64  PYRO_PLATFORM
     profile  -  default
+    registry."localhost:5000".ca  -  default
+    registry."localhost:5000".fallback  true  default
     registry."localhost:5000".insecure  true  [WORK]/pyro.toml
+    registry."localhost:5000".mirrors  -  default
     registry."localhost:5000".token-realms  -  default
     runtime-bundle-dir  [WORK]  default
     store.durability  durable  default
