@@ -207,6 +207,9 @@ fn archives() -> Seeds {
     let packed = zstd::encode_all(&odd[..], 1).unwrap();
     vec![
         ("files", how(0, odd.clone())),
+        ("files-summed", how(8, odd.clone())),
+        ("sparse-summed", how(8, sparse.clone())),
+        ("layers-summed", how(11, layer.clone())),
         ("rootfs", how(1, odd)),
         ("sparse", how(0, sparse)),
         ("layers", how(3, layer)),
