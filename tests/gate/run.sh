@@ -105,7 +105,7 @@ check() {
 # part_of TEST: the part that an integration test (a file tests/TEST.rs or tests/TEST/main.rs) counts for.
 part_of() {
   case $1 in
-    registry* | archive*) printf 'registry and archives' ;;
+    registry* | archive* | fetching | credentials) printf 'registry and archives' ;;
     survival*) printf 'survival' ;;
     run | run_*) printf 'run' ;;
     *) printf 'the rest' ;;
