@@ -37,7 +37,8 @@ struct State {
     end: Option<End>,
     /// Whether it is or was told how it ended.
     over: bool,
-    failed: bool,
+    /// Whether it failed in a way that asking anew may put right.
+    may_be_asked_again: bool,
     /// Whether somebody waits, who can send another request.
     driven: bool,
 }
@@ -87,18 +88,18 @@ impl Arrival {
                 }
                 end => end,
             };
-            state.failed = matches!(end, End::Failed(_));
+            state.may_be_asked_again = matches!(end, End::Failed(Error::Temporary { .. }));
             (state.end, state.over) = (Some(end), true);
         }
         drop(state);
         self.news.notify_all();
     }
 
-    /// Somebody waits from now on; `false` where it has failed before.
+    /// Somebody waits from now on; `false` where it has failed before, and should be asked for anew.
     pub(super) fn drive(&self) -> bool {
         let mut state = self.state();
         state.driven = true;
-        !state.failed
+        !state.may_be_asked_again
     }
 
     /// Waits until more than `known` bytes are there, or no more will come.

@@ -115,7 +115,7 @@ pub(super) fn download_ahead<'f>(
     {
         return Ok(None);
     }
-    let Some(spool) = Spool::try_open(&fetcher.downloads, &spool)? else {
+    let Some(spool) = Spool::try_make(&fetcher.downloads, &spool)? else {
         return Ok(None);
     };
     let verifier = Box::new(Verifier::new(what, expected));

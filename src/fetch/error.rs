@@ -48,6 +48,8 @@ pub enum Error {
         why: String,
         /// Whether the same request may be answered later.
         again: Again,
+        /// The host that gave no answer at all, where that was the trouble.
+        host: Option<String>,
     },
     /// Credentials, certificates or policy stand in the way.
     #[error("{what} is denied: {why}")]
@@ -177,6 +179,7 @@ impl Error {
             what: what.into(),
             why: why.into(),
             again: Again::Useless,
+            host: None,
         }
     }
 
@@ -186,16 +189,38 @@ impl Error {
             what: what.into(),
             why: why.into(),
             again: Again::Soon,
+            host: None,
+        }
+    }
+
+    /// The same error, which means that this host gave no answer.
+    pub(super) fn of_host(self, silent: &str) -> Self {
+        match self {
+            Self::Temporary {
+                what, why, again, ..
+            } => Self::Temporary {
+                what,
+                why,
+                again,
+                host: Some(silent.to_owned()),
+            },
+            other => other,
         }
     }
 
     /// The same error with more to say.
     pub(super) fn with_more(self, more: &str) -> Self {
         match self {
-            Self::Temporary { what, why, again } => Self::Temporary {
+            Self::Temporary {
+                what,
+                why,
+                again,
+                host,
+            } => Self::Temporary {
                 what,
                 why: format!("{why}; {more}"),
                 again,
+                host,
             },
             other => other,
         }

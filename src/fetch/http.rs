@@ -243,7 +243,20 @@ impl Web {
 
     /// Whether plain HTTP to this host is allowed.
     pub(super) fn permits_plain(&self, url: &Url) -> bool {
-        url.is_loopback() || self.settings.insecure_hosts.contains(&url.authority())
+        let is_insecure = |host: &String| self.settings.insecure_hosts.contains(host);
+        url.is_loopback() || url.names().iter().any(is_insecure)
+    }
+
+    /// A host that gave no answer, however often it was asked, is not asked again.
+    pub(super) fn give_up(&self, error: &Error) {
+        if let Error::Temporary {
+            why,
+            host: Some(host),
+            ..
+        } = error
+        {
+            self.hosts.give_up(host, why);
+        }
     }
 
     async fn follow(&self, ask: &Ask<'_>) -> Result<Answer, Failure> {
@@ -326,11 +339,12 @@ impl Web {
                 Error::passing(what, why).into()
             }
         };
-        if let Failure::Failed(error) = &failed {
-            let most = self.settings.retries + 1;
-            self.hosts.failed(&host, error, most);
-        }
-        Err(failed)
+        Err(match failed {
+            Failure::Failed(error) => {
+                Failure::Failed(self.hosts.judged(&host, error.of_host(&host)))
+            }
+            probed @ Failure::NoTls(_) => probed,
+        })
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Layers<'i> {
     opened: usize,
     /// Those that follow, as far as they were asked for.
     ahead: VecDeque<Fetched<'i>>,
+    /// Something was wrong with one that was asked for ahead: the others wait for their turn.
+    one_by_one: bool,
 }
 
 impl<'i> Layers<'i> {
@@ -54,6 +56,7 @@ impl<'i> Layers<'i> {
             blobs: Blobs::open(fetcher, image.place())?,
             opened: 0,
             ahead: VecDeque::new(),
+            one_by_one: false,
         })
     }
 
@@ -91,7 +94,7 @@ impl<'i> Layers<'i> {
 
     fn ask_ahead(&mut self) {
         while self.fetcher.running.load(Ordering::Relaxed) < self.fetcher.settings.jobs {
-            if !self.has_plenty_of_room() {
+            if self.one_by_one || !self.has_plenty_of_room() {
                 return;
             }
             let Some(layer) = self.image.layers().get(self.opened + self.ahead.len()) else {
@@ -104,8 +107,12 @@ impl<'i> Layers<'i> {
                 .layer_ahead(self.environment, digest, size, source)
             {
                 Ok(Some(fetched)) => self.ahead.push_back(fetched),
+                Ok(None) => return,
                 // What is wrong with it is said when it is opened in its turn, if it still is.
-                Ok(None) | Err(_) => return,
+                Err(_) => {
+                    self.one_by_one = true;
+                    return;
+                }
             }
         }
     }

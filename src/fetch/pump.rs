@@ -12,7 +12,7 @@ use super::arrival::{Arrival, End, Half};
 use super::error::Error;
 use super::http::Answer;
 use super::spool::Used;
-use super::verify::{Expected, Seen};
+use super::verify::Seen;
 
 /// Counts as one of the transfers that are on their way.
 pub(super) struct Running(Arc<AtomicUsize>);
@@ -34,7 +34,8 @@ impl Drop for Running {
 pub(super) struct Pump {
     pub(super) _count: Running,
     pub(super) what: String,
-    pub(super) expected: Expected,
+    /// The length of the whole, where it is known or was announced.
+    pub(super) total: Option<u64>,
     pub(super) answer: Answer,
     pub(super) half: Half,
     /// Bytes that the body begins with and the spool has: they must be the same.
@@ -100,7 +101,7 @@ impl Pump {
 
     fn ended(self) -> End {
         let came = self.half.verifier.size();
-        let missing = self.expected.size.is_some_and(|size| came < size) || self.known > 0;
+        let missing = self.total.is_some_and(|total| came < total) || self.known > 0;
         // Where the end of the connection is the end of the body, nobody said that this was all.
         if missing && !self.answer.is_delimited() {
             let error =

@@ -300,11 +300,13 @@ impl<'f> Registry<'f> {
             Ok::<_, Failure>((url, answer))
         };
         let (scheme, sent) = match attempt(known.unwrap_or(Scheme::Https)) {
+            // What spoke TLS before only failed to do so once.
             Err(Failure::NoTls(error)) => {
-                if !self
-                    .fetcher
-                    .web
-                    .permits_plain(&self.url(Scheme::Http, request.path)?)
+                if known.is_some()
+                    || !self
+                        .fetcher
+                        .web
+                        .permits_plain(&self.url(Scheme::Http, request.path)?)
                 {
                     return Err(error);
                 }

@@ -69,7 +69,10 @@ impl Failures {
     ) -> Result<(), Error> {
         let most = fetcher.settings.retries;
         let asked = match error.again() {
-            Again::Useless => return Err(error),
+            Again::Useless => {
+                fetcher.web.give_up(&error);
+                return Err(error);
+            }
             Again::Soon => Duration::ZERO,
             Again::After(asked) => asked,
         };
@@ -78,6 +81,7 @@ impl Failures {
             return Err(error.with_more(&more));
         }
         if self.row >= most {
+            fetcher.web.give_up(&error);
             return Err(match most {
                 0 => error,
                 _ => error.with_more(&format!("tried {} times", most + 1)),
@@ -190,6 +194,7 @@ mod tests {
             what: "x".into(),
             why: "429".into(),
             again: Again::After(Duration::from_secs(3600)),
+            host: None,
         };
         let (count, text) = tries(settings, &hour);
         assert_eq!((count, text.contains("for 3600 s")), (1, true), "{text}");

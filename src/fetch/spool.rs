@@ -122,11 +122,11 @@ impl Spool {
         }
     }
 
-    /// Opens or makes the file if nobody else has its lock.
-    pub(super) fn try_open(folder: &Path, name: &SpoolName) -> Result<Option<Self>, Error> {
+    /// Makes the file, or opens an empty one, if nobody else has its lock.
+    pub(super) fn try_make(folder: &Path, name: &SpoolName) -> Result<Option<Self>, Error> {
         let spool = Self::open(Arc::new(Folder::open(folder)?), name)?;
         match spool.try_lock() {
-            Ok(true) if spool.is_current()? => Ok(Some(spool)),
+            Ok(true) if spool.is_current()? && spool.length()? == 0 => Ok(Some(spool)),
             Ok(_) => Ok(None),
             Err(error) => Err(Error::io("lock", spool.path(), error)),
         }
@@ -139,10 +139,17 @@ impl Spool {
         patience: Patience<'_>,
     ) -> Result<Self, Error> {
         let folder = Arc::new(Folder::open(folder)?);
-        let begun = Instant::now();
+        let mut begun = Instant::now();
         let mut said = false;
+        let mut length = 0;
         loop {
             let spool = Self::open(Arc::clone(&folder), name)?;
+            // Whoever has it gets on with it: that may take as long as it takes.
+            let now = spool.length()?;
+            if now != length && said {
+                begun = Instant::now();
+            }
+            length = now;
             match spool.try_lock() {
                 Ok(true) if spool.is_current()? => return Ok(spool),
                 Ok(true) => continue,
@@ -285,10 +292,32 @@ impl Spool {
         rewound.map_err(|error| Error::io("seek in", self.path(), error))
     }
 
-    /// Forgets what an earlier transfer left.
+    /// Forgets what an earlier transfer left: another file takes its name and its lock, since somebody may still be
+    /// reading this one, whose bytes were right.
     pub(super) fn begin_anew(&mut self) -> Result<(), Error> {
-        let emptied = self.file.file().set_len(0);
-        emptied.map_err(|error| Error::io("truncate", self.path(), error))?;
+        if self.length()? == 0 {
+            return self.rewind();
+        }
+        // Only who has the lock of the name makes this one; a killed one may have left it.
+        let beside = SpoolName(format!("{}.anew", self.name.0));
+        let mut fresh = loop {
+            let fresh = Self::open(Arc::clone(&self.folder), &beside)?;
+            let locked = fresh.try_lock();
+            if locked.map_err(|error| Error::io("lock", fresh.path(), error))?
+                && fresh.is_current()?
+            {
+                break fresh;
+            }
+            // A collection is removing it.
+            std::thread::yield_now();
+        };
+        let emptied = fresh.file.file().set_len(0);
+        emptied.map_err(|error| Error::io("truncate", fresh.path(), error))?;
+        let at = &self.folder.descriptor;
+        fs::renameat(at, &beside.0, at, &self.name.0)
+            .map_err(|error| Error::io("rename", fresh.path(), error))?;
+        fresh.name = self.name.clone();
+        *self = fresh;
         self.rewind()
     }
 

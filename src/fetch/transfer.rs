@@ -234,7 +234,13 @@ impl<'f> Transfer<'f> {
             Begins::AtStart => {
                 self.announced = answer.announced();
                 self.tag = answer.strong_tag();
-                (self.anew(half)?, 0)
+                let half = self.anew(half)?;
+                // It may be another file now.
+                match half.spool.reader() {
+                    Ok(file) => self.file = file,
+                    Err(error) => return Err(NotBegun { error, half: None }),
+                }
+                (half, 0)
             }
         };
         let so_far = half.verifier.size();
@@ -242,7 +248,7 @@ impl<'f> Transfer<'f> {
         let pump = Pump {
             _count: Running::one_more(&self.fetcher.running),
             what: self.what.clone(),
-            expected: self.expected,
+            total: self.total(),
             answer,
             half,
             known,

@@ -254,10 +254,9 @@ fn bring_all(
         while let Some(&n) = needed.get(next.fetch_add(1, Ordering::Relaxed)) {
             let start = Instant::now();
             let wish = &wanted[n];
-            let result = bring(cx, wish).and_then(|outcome| {
-                cx.fetcher.is_done(wish.name())?;
-                Ok(outcome)
-            });
+            let result = bring(cx, wish);
+            let done = cx.fetcher.is_done(wish.name());
+            let result = result.and_then(|outcome| Ok(done.map(|()| outcome)?));
             match (result, brought.lock(), failed.lock()) {
                 (Ok(outcome), Ok(mut brought), _) => brought.push((n, (outcome, start.elapsed()))),
                 (Err(error), _, Ok(mut failed)) => {

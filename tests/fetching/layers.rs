@@ -135,3 +135,29 @@ fn layers_of_one_image_come_at_the_same_time() {
     scene.run(&["realize", "--jobs", "3"]).code(0);
     scene.assert_sound();
 }
+
+#[test]
+fn a_layer_that_came_ahead_and_is_wrong_is_not_asked_for_again() {
+    let registry = registry(&[&["a", "b"]]);
+    let address = registry.address();
+    let asked = Asked::default();
+    let counted = Arc::clone(&asked);
+    // Whichever comes second is the one that was asked for ahead.
+    let server = Server::start(move |request, stream| {
+        let mut answer = request.send(address)?;
+        if request.target.contains("/blobs/") && answer.body.len() > 10_000 {
+            let mut counted = counted.lock().unwrap();
+            *counted.entry(request.target.clone()).or_default() += 1;
+            if counted.len() == 2 {
+                answer.body[100] ^= 1;
+            }
+        }
+        answer.write(&request.method, usize::MAX, stream)
+    });
+    let scene = Scene::declaring(&declaration(server.address(), 1));
+    scene.error(&["realize", "--jobs", "2"], 65);
+    let counts = asked.lock().unwrap();
+    assert_eq!(counts.len(), 2);
+    assert!(counts.values().all(|count| *count == 1), "{counts:?}");
+    assert_eq!(scene.store_names(), [""; 0]);
+}

@@ -131,6 +131,18 @@ fn without_a_digest_only_what_has_the_same_tag_is_taken_up() {
     let scene = Scene::declaring(&envs_toml("", &[("archive", &shelf.url())]));
     scene.run(&["realize"]).code(0);
     assert_eq!(shelf.served(), shelf.size());
+    // The rest says nothing of its length, but the first answer did.
+    shelf.play(&[
+        Play::Cut(300_000),
+        Play::CutWithoutLength(100_000),
+        Play::Well,
+    ]);
+    let scene = Scene::declaring(&envs_toml("", &[("archive", &shelf.url())]));
+    scene.run(&["realize"]).code(0);
+    let ranges = shelf.seen().into_iter().map(|seen| seen.range);
+    let expected = [None, Some(300_000), Some(400_000)];
+    let expected = expected.map(|from: Option<u32>| from.map(|from| format!("bytes={from}-")));
+    assert!(ranges.eq(expected));
     // No tag comes with these: what was there before may be of another version.
     shelf.play(&[
         Play::CutWithoutLength(300_000),

@@ -54,7 +54,8 @@ impl Clients {
             return Err(Error::Offline { what: what.into() });
         }
         let host = url.authority();
-        let authority = self.settings.authorities.get(&host);
+        let authorities = &self.settings.authorities;
+        let authority = url.names().iter().find_map(|name| authorities.get(name));
         let reach = match authority {
             Some(_) => Reach::Own(host),
             None if url.is_loopback() => Reach::Loopback,

@@ -42,11 +42,13 @@ pub(super) fn of_response(response: &reqwest::Response, what: &str) -> Error {
                 what,
                 why,
                 again: Again::Soon,
+                host,
             },
             Some(after),
         ) => Error::Temporary {
             what,
             why,
+            host,
             again: wait(after, header(DATE)).map_or(Again::Soon, Again::After),
         },
         (error, _) => error,

@@ -1,7 +1,8 @@
-//! Which hosts have failed too often in this run to be asked again.
+//! Which hosts are not asked again in this run.
 //!
-//! Only failures to get any answer count, in a row: a host that answers is there, whatever it says. One that has failed as
-//! often as one request may be tried is skipped from then on, so that of many layers only the first waits for it.
+//! A host that gave no answer to any attempt of one request, as often as that may be repeated, is given up; so is one that
+//! refuses the connection and has never answered. Of many layers only the first waits for it then. A host that answered
+//! before may only be starting anew: that it refuses is no answer then.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,7 @@ use super::super::error::{Again, Error};
 
 #[derive(Debug, Default)]
 struct Host {
-    failures: u32,
+    answered: bool,
     /// What it said last, once that is enough.
     given_up: Option<String>,
 }
@@ -42,22 +43,40 @@ impl Hosts {
 
     /// It answered.
     pub(super) fn answered(&self, host: &str) {
-        if let Some(host) = self.hosts().get_mut(host) {
-            host.failures = 0;
+        let mut hosts = self.hosts();
+        match hosts.get_mut(host) {
+            Some(host) if host.answered && host.given_up.is_none() => {}
+            _ => {
+                let host = hosts.entry(host.to_owned()).or_default();
+                (host.answered, host.given_up) = (true, None);
+            }
         }
     }
 
-    /// It did not, for a reason that may pass or not; `most` failures are enough.
-    pub(super) fn failed(&self, host: &str, error: &Error, most: u32) {
-        let Error::Temporary { why, again, .. } = error else {
-            return;
-        };
+    /// What a failure to get an answer means here: a refusal by a host that was there before may pass.
+    pub(super) fn judged(&self, host: &str, error: Error) -> Error {
+        let was_there = self.hosts().get(host).is_some_and(|host| host.answered);
+        match error {
+            Error::Temporary {
+                what,
+                why,
+                again: Again::Useless,
+                host,
+            } if was_there => Error::Temporary {
+                what,
+                why,
+                again: Again::Soon,
+                host,
+            },
+            error => error,
+        }
+    }
+
+    /// Nobody asks it again.
+    pub(super) fn give_up(&self, host: &str, why: &str) {
         let mut hosts = self.hosts();
         let host = hosts.entry(host.to_owned()).or_default();
-        host.failures += 1;
-        if host.failures >= most || *again == Again::Useless {
-            host.given_up = Some(why.clone());
-        }
+        host.given_up.get_or_insert_with(|| why.to_owned());
     }
 }
 
@@ -65,34 +84,33 @@ impl Hosts {
 mod tests {
     use super::*;
 
+    fn again(hosts: &Hosts) -> Again {
+        let refused = Error::temporary("x", "nobody listens");
+        hosts.judged("a", refused).again()
+    }
+
     #[test]
-    fn only_failures_in_a_row_are_enough() {
+    fn who_was_given_up_is_refused_until_it_answers() {
         let hosts = Hosts::default();
-        let broke = Error::passing("x", "it broke");
-        for _ in 0..10 {
-            hosts.failed("a", &broke, 3);
-            hosts.failed("a", &broke, 3);
-            hosts.answered("a");
-        }
         hosts.check("a", "x").unwrap();
-        for _ in 0..3 {
-            hosts.check("a", "x").unwrap();
-            hosts.failed("a", &broke, 3);
-        }
+        hosts.give_up("a", "it broke");
         let said = hosts.check("a", "x").unwrap_err().to_string();
         assert!(
             said.contains("a failed before in this run: it broke"),
             "{said}"
         );
         hosts.check("b", "x").unwrap();
+        hosts.answered("a");
+        hosts.check("a", "x").unwrap();
     }
 
     #[test]
-    fn what_cannot_pass_is_enough_at_once_and_a_refusal_is_an_answer() {
+    fn a_refusal_may_pass_where_somebody_was_before() {
         let hosts = Hosts::default();
-        hosts.failed("a", &Error::denied("x", "certificate"), 1);
-        hosts.check("a", "x").unwrap();
-        hosts.failed("a", &Error::temporary("x", "nobody listens"), 9);
-        assert!(hosts.check("a", "x").is_err());
+        assert_eq!(again(&hosts), Again::Useless);
+        hosts.answered("a");
+        assert_eq!(again(&hosts), Again::Soon);
+        let denied = hosts.judged("a", Error::denied("x", "certificate"));
+        assert_eq!(denied.again(), Again::Useless);
     }
 }

@@ -82,6 +82,16 @@ impl Url {
         }
     }
 
+    /// What the host may be called in the configuration: with its port, and without where that is the scheme's own.
+    pub(in crate::fetch) fn names(&self) -> Vec<String> {
+        let host = self.inner.host_str().unwrap_or_default();
+        let port = self.inner.port_or_known_default();
+        let full = port.map(|port| format!("{host}:{port}"));
+        let mut names = vec![self.authority()];
+        names.extend(full.filter(|full| *full != names[0]));
+        names
+    }
+
     /// Whether the host is this machine.
     pub(in crate::fetch) fn is_loopback(&self) -> bool {
         let host = self.inner.host_str().unwrap_or_default();

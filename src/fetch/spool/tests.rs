@@ -135,3 +135,25 @@ fn what_an_earlier_run_left_is_all_or_the_beginning_or_forgotten() {
     }
     assert_eq!(left(b"abc", Expected::default()), "0 bytes");
 }
+
+#[test]
+fn who_reads_keeps_what_is_begun_anew() {
+    let top = tempfile::tempdir().unwrap();
+    let name = SpoolName::of(&digest(b"abc"));
+    let mut spool = Spool::lock(top.path(), &name, patience(0)).unwrap();
+    spool.write(b"abc").unwrap();
+    let reader = spool.reader().unwrap();
+    // Left by somebody who was killed in the middle of this.
+    fs_err::write(top.path().join(format!("{}.anew", name.0)), b"left").unwrap();
+    spool.begin_anew().unwrap();
+    spool.write(b"de").unwrap();
+    let mut bytes = [0; 3];
+    reader.file().read_exact_at(&mut bytes, 0).unwrap();
+    assert_eq!(&bytes, b"abc");
+    assert_eq!(fs_err::read(top.path().join(&name.0)).unwrap(), b"de");
+    assert_eq!(fs_err::read_dir(top.path()).unwrap().count(), 1);
+    let error = Spool::lock(top.path(), &name, patience(0)).unwrap_err();
+    assert!(matches!(error, Error::Busy { .. }), "{error}");
+    drop(spool);
+    Spool::lock(top.path(), &name, patience(0)).unwrap();
+}
