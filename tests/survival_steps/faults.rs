@@ -141,6 +141,8 @@ fn codes(deed: Deed, call: &Call) -> &'static [i32] {
             &[74, 69]
         }
         Errno::IO if class(call).contains("/store/store/#-") => &[74, 69],
+        // For good, that is so of every store path that is looked at later.
+        Errno::IO | Errno::MFILE if matches!(deed, Deed::FailForGood(_)) => &[74, 69],
         _ => &[74],
     }
 }
