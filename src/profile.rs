@@ -28,4 +28,6 @@ pub use held::{Held, Hold};
 pub use locked::{Change, Committed, Locked, Tried};
 pub use out_link::{OutLink, folders_above, remove_unfinished};
 pub use places::places;
-pub use read::{Summary, current, current_number, generation, generations, history, list, names};
+pub use read::{
+    Summary, current, current_number, folder_of, generation, generations, history, list, names,
+};

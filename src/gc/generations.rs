@@ -95,8 +95,7 @@ impl Judge<'_> {
         let read = |number: &u64| match profile::generation(self.store, profile, *number) {
             Ok(generation) => Some(generation),
             Err(error) => {
-                let folder = self.store.layout().profile(profile);
-                let folder = folder.join("generations").join(number.to_string());
+                let folder = profile::folder_of(self.store, profile, *number);
                 let mut unread = self.unread.borrow_mut();
                 unread.push((folder, with_cause(&error)));
                 None

@@ -192,7 +192,8 @@ fn numbers(store: &Store, name: &ProfileName) -> Result<Vec<u64>, Error> {
 }
 
 /// The folder of one generation.
-pub(super) fn folder_of(store: &Store, name: &ProfileName, number: u64) -> PathBuf {
+#[must_use]
+pub fn folder_of(store: &Store, name: &ProfileName, number: u64) -> PathBuf {
     store
         .layout()
         .profile(name)

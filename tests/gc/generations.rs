@@ -111,8 +111,15 @@ fn a_generation_whose_record_cannot_be_read_stays() {
     let shelf = history();
     let folder = shelf.scene.store().join("profiles/ci/generations/2");
     fs_err::write(folder.join("generation.json"), "{").unwrap();
-    shelf.gc(&["--keep", "0"]);
+    for words in [&["--keep", "0", "--dry-run"][..], &["--keep", "0"]] {
+        let refused = shelf.gc(words)["refused"].clone();
+        assert_eq!(refused.as_array().unwrap().len(), 1, "{refused}");
+        assert_eq!(refused[0]["path"], folder.to_str().unwrap());
+    }
     assert_eq!(shelf.there(), "bde");
+    let ended = shelf.scene.run(&["gc", "--keep", "0"]).code(0);
+    let told = "left [STORE]/profiles/ci/generations/2: ";
+    assert_eq!(ended.stderr.matches(told).count(), 1, "{ended}");
 }
 
 #[test]

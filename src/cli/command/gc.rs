@@ -128,15 +128,15 @@ fn foretell(
                     ),
                 });
             }
-            for (path, why) in &found.plan.unread {
-                cx.observer.event(crate::progress::Event::Note {
-                    text: &format!("would leave {}: {why}", path.display()),
-                });
-            }
             Ok(answer::of_forecast(cx, &found))
         })?,
     };
     session.report().answer(&document, answer::foretold)?;
+    for refused in &document.refused {
+        let path = escaped_path(refused.path.as_ref()).to_string();
+        let text = format!("would leave {path}: {}", refused.reason);
+        session.report().note(&text);
+    }
     let idle = answer::is_idle(&document);
     if !document.limits_met {
         session.report().note(

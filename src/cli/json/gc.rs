@@ -145,7 +145,8 @@ pub struct Gc {
     pub roots: Vec<Root>,
     /// Store paths that stay: all of them in a dry run, otherwise those that only a process holds.
     pub kept: Vec<Kept>,
-    /// What this account could not remove.
+    /// What this account could not, or in a dry run will not, remove since the system keeps it from doing so or from
+    /// reading whether it may.
     pub refused: Vec<Refused>,
     /// Whether the limits on sizes are met then.
     pub limits_met: bool,

@@ -1,7 +1,7 @@
 //! What `pyro gc` answers.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::holders::{line, of_chain, of_process};
 use crate::cli::json::gc as json;
@@ -50,9 +50,17 @@ pub(super) fn of_forecast(cx: &Context<'_>, found: &Forecast) -> json::Gc {
             .iter()
             .map(|kept| of_kept(cx, found, kept))
             .collect(),
-        refused: Vec::new(),
+        refused: refused(&found.plan.unread),
         limits_met: found.plan.meets_limits,
     }
+}
+
+fn refused(left: &[(PathBuf, String)]) -> Vec<json::Refused> {
+    let refused = left.iter().map(|(path, reason)| json::Refused {
+        path: text(path),
+        reason: reason.clone(),
+    });
+    refused.collect()
 }
 
 fn of_kept(cx: &Context<'_>, found: &Forecast, kept: &Kept) -> json::Kept {
@@ -87,7 +95,6 @@ pub(super) fn of_collected(cx: &Context<'_>, collected: &Collected) -> json::Gc 
         why: json::KeptWhy::Leased,
         by: Vec::new(),
     });
-    let refused = collected.refused.iter();
     json::Gc {
         dry_run: false,
         bytes: collected.bytes(),
@@ -97,12 +104,7 @@ pub(super) fn of_collected(cx: &Context<'_>, collected: &Collected) -> json::Gc 
         profiles: profiles(&collected.profiles),
         roots: collected.records.iter().map(root).collect(),
         kept: kept.collect(),
-        refused: refused
-            .map(|(path, reason)| json::Refused {
-                path: text(path),
-                reason: reason.clone(),
-            })
-            .collect(),
+        refused: refused(&collected.refused),
         limits_met: collected.meets_limits,
     }
 }
