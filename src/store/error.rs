@@ -205,6 +205,22 @@ impl Error {
             source: source.into(),
         }
     }
+
+    /// Puts `folder` before the path of a system error that names something in it.
+    pub(super) fn below(self, folder: &Path) -> Self {
+        match self {
+            Self::Io {
+                doing,
+                path,
+                source,
+            } if path.is_relative() => Self::Io {
+                doing,
+                path: folder.join(path),
+                source,
+            },
+            other => other,
+        }
+    }
 }
 
 /// The error of a deed on something that may be another account's than `uid`; then it says whose.

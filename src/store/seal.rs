@@ -91,7 +91,7 @@ impl<'s> Staging<'s> {
             let file = self.open_file(&path)?;
             file.take(RECORD_MAX)
                 .read_to_end(&mut bytes)
-                .doing("read", path.as_os_str())?;
+                .doing("read", self.path().join(MANIFEST_NAME))?;
         }
         let record: Option<serde_json::Map<String, serde_json::Value>> =
             serde_json::from_slice(&bytes).ok();
@@ -143,19 +143,21 @@ impl<'s> Staging<'s> {
 
     /// Replaces one name of a file by a copy that is not executable.
     fn break_link(&mut self, path: &EntryPath) -> Result<(), Error> {
-        let from = self.open_file(path)?;
-        let parent = self
-            .folders
-            .parent_of(path)
-            .doing("open the folder of", path.as_os_str())?;
-        rustix::fs::unlinkat(parent.as_fd(), path.name(), AtFlags::empty())
-            .doing("remove", path.as_os_str())?;
-        // The tree was taken for the manifest already; this entry goes into the empty one and is not looked at again.
-        let above = path.parent();
-        if let Some(above) = above {
-            self.tree.insert(above, EntryKind::Directory)?;
-        }
-        self.file_from(path, Executable::No, &from).map(|_size| ())
+        self.placed(|this| {
+            let from = this.open_file(path)?;
+            let parent = this
+                .folders
+                .parent_of(path)
+                .doing("open the folder of", path.as_os_str())?;
+            rustix::fs::unlinkat(parent.as_fd(), path.name(), AtFlags::empty())
+                .doing("remove", path.as_os_str())?;
+            // The tree was taken for the manifest already; this entry goes into the empty one and is not looked at again.
+            let above = path.parent();
+            if let Some(above) = above {
+                this.tree.insert(above, EntryKind::Directory)?;
+            }
+            this.file_from(path, Executable::No, &from).map(|_size| ())
+        })
     }
 
     fn write_manifest(&mut self, bytes: &[u8]) -> Result<(), Error> {
@@ -165,7 +167,9 @@ impl<'s> Staging<'s> {
         let fd = uninterrupted::openat(&self.top, MANIFEST_NAME, flags, Mode::RUSR | Mode::WUSR);
         let fd = match (fd, EntryPath::new(MANIFEST_NAME.as_bytes())) {
             (Ok(fd), _) => fd,
-            (Err(errno), Ok(name)) => return Err(not_made(self.top.as_fd(), &name, errno)),
+            (Err(errno), Ok(name)) => {
+                return Err(not_made(self.top.as_fd(), &name, errno).below(&self.path()));
+            }
             (Err(errno), Err(_)) => return Err(Error::io("make", path, errno)),
         };
         let mut file = fs_err::File::from_parts(fd.into(), &path);

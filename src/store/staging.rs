@@ -132,6 +132,17 @@ impl<'s> Staging<'s> {
         self.store.layout().staging(&self.id)
     }
 
+    /// Does something to an entry; what fails names the entry, and is told with the whole path.
+    pub(super) fn placed<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        work(self).map_err(|error| match self.layout.prefix() {
+            None => error.below(&self.path()),
+            Some(prefix) => error.below(&self.path().join(prefix)),
+        })
+    }
+
     /// The layout that its content has.
     #[must_use]
     pub fn layout(&self) -> Layout {
@@ -154,14 +165,16 @@ impl<'s> Staging<'s> {
     /// # Errors
     /// When something else stands there or above, or the system refuses.
     pub fn directory(&mut self, path: &EntryPath) -> Result<(), Error> {
-        if matches!(self.tree.get(path), Some(EntryKind::Directory)) {
-            return Ok(());
-        }
-        self.make_above(path)?;
-        if self.tree.get(path).is_some() {
-            return Err(TreeError::Twice(path.clone()).into());
-        }
-        self.make_folder(path)
+        self.placed(|this| {
+            if matches!(this.tree.get(path), Some(EntryKind::Directory)) {
+                return Ok(());
+            }
+            this.make_above(path)?;
+            if this.tree.get(path).is_some() {
+                return Err(TreeError::Twice(path.clone()).into());
+            }
+            this.make_folder(path)
+        })
     }
 
     fn make_folder(&mut self, path: &EntryPath) -> Result<(), Error> {
@@ -223,11 +236,13 @@ impl<'s> Staging<'s> {
         executable: Executable,
         content: &mut dyn Read,
     ) -> Result<u64, Error> {
-        self.prepare(path)?;
-        let fd = self.create(path)?;
-        let (size, blake3) = file_writer::copy(path, &fd, content, &mut self.buffer)?;
-        self.finish(path, fd, executable, size, blake3)?;
-        Ok(size)
+        self.placed(|this| {
+            this.prepare(path)?;
+            let fd = this.create(path)?;
+            let (size, blake3) = file_writer::copy(path, &fd, content, &mut this.buffer)?;
+            this.finish(path, fd, executable, size, blake3)?;
+            Ok(size)
+        })
     }
 
     /// Writes a file with the content of `from`: by reflink where the file system can, else by copying.
@@ -242,16 +257,18 @@ impl<'s> Staging<'s> {
         executable: Executable,
         from: &fs_err::File,
     ) -> Result<u64, Error> {
-        self.prepare(path)?;
-        let fd = self.create(path)?;
-        let (size, blake3) = if rustix::fs::ioctl_ficlone(&fd, from.file()).is_ok() {
-            file_writer::hash(path, &fd, &mut self.buffer)?
-        } else {
-            let mut content = from;
-            file_writer::copy(path, &fd, &mut content, &mut self.buffer)?
-        };
-        self.finish(path, fd, executable, size, blake3)?;
-        Ok(size)
+        self.placed(|this| {
+            this.prepare(path)?;
+            let fd = this.create(path)?;
+            let (size, blake3) = if rustix::fs::ioctl_ficlone(&fd, from.file()).is_ok() {
+                file_writer::hash(path, &fd, &mut this.buffer)?
+            } else {
+                let mut content = from;
+                file_writer::copy(path, &fd, &mut content, &mut this.buffer)?
+            };
+            this.finish(path, fd, executable, size, blake3)?;
+            Ok(size)
+        })
     }
 
     fn finish(
@@ -283,27 +300,29 @@ impl<'s> Staging<'s> {
     /// # Errors
     /// When something stands there already or the system refuses.
     pub fn symlink(&mut self, path: &EntryPath, target: &LinkTarget) -> Result<(), Error> {
-        self.prepare(path)?;
-        let parent = self
-            .folders
-            .parent_of(path)
-            .doing("open the folder of", path.as_os_str())?;
-        rustix::fs::symlinkat(target.as_bytes(), parent.as_fd(), path.name())
-            .map_err(|errno| not_made(parent.as_fd(), path, errno))?;
-        rustix::fs::utimensat(
-            parent.as_fd(),
-            path.name(),
-            &SEALED_TIME,
-            AtFlags::SYMLINK_NOFOLLOW,
-        )
-        .doing("set the time of", path.as_os_str())?;
-        self.tree.insert(
-            path.clone(),
-            EntryKind::Symlink {
-                target: target.clone(),
-            },
-        )?;
-        Ok(())
+        self.placed(|this| {
+            this.prepare(path)?;
+            let parent = this
+                .folders
+                .parent_of(path)
+                .doing("open the folder of", path.as_os_str())?;
+            rustix::fs::symlinkat(target.as_bytes(), parent.as_fd(), path.name())
+                .map_err(|errno| not_made(parent.as_fd(), path, errno))?;
+            rustix::fs::utimensat(
+                parent.as_fd(),
+                path.name(),
+                &SEALED_TIME,
+                AtFlags::SYMLINK_NOFOLLOW,
+            )
+            .doing("set the time of", path.as_os_str())?;
+            this.tree.insert(
+                path.clone(),
+                EntryKind::Symlink {
+                    target: target.clone(),
+                },
+            )?;
+            Ok(())
+        })
     }
 
     /// Makes `path` another name of a file or link that this tree already has.
@@ -311,44 +330,46 @@ impl<'s> Staging<'s> {
     /// # Errors
     /// When `existing` is not there or a folder, something stands at `path` already, or the system refuses.
     pub fn hard_link(&mut self, path: &EntryPath, existing: &EntryPath) -> Result<(), Error> {
-        match self.tree.get(existing).cloned() {
-            None | Some(EntryKind::Directory) => Err(Error::HardLink {
-                entry: path.clone(),
-                target: existing.clone(),
-            }),
-            Some(EntryKind::Symlink { target }) => self.symlink(path, &target),
-            Some(kind @ EntryKind::File { .. }) => {
-                self.prepare(path)?;
-                let from = self
-                    .folders
-                    .parent_of(existing)
-                    .doing("open the folder of", existing.as_os_str())?;
-                let from = from
-                    .as_fd()
-                    .try_clone_to_owned()
-                    .doing("open the folder of", existing.as_os_str())?;
-                let parent = self
-                    .folders
-                    .parent_of(path)
-                    .doing("open the folder of", path.as_os_str())?;
-                match rustix::fs::linkat(
-                    &from,
-                    existing.name(),
-                    parent.as_fd(),
-                    path.name(),
-                    AtFlags::empty(),
-                ) {
-                    Ok(()) => {}
-                    // Too many names for one file, or a file system without them: a copy is as good.
-                    Err(Errno::MLINK | Errno::PERM | Errno::OPNOTSUPP) => {
-                        return self.copy_twin(path, existing);
+        self.placed(|this| {
+            match this.tree.get(existing).cloned() {
+                None | Some(EntryKind::Directory) => Err(Error::HardLink {
+                    entry: path.clone(),
+                    target: existing.clone(),
+                }),
+                Some(EntryKind::Symlink { target }) => this.symlink(path, &target),
+                Some(kind @ EntryKind::File { .. }) => {
+                    this.prepare(path)?;
+                    let from = this
+                        .folders
+                        .parent_of(existing)
+                        .doing("open the folder of", existing.as_os_str())?;
+                    let from = from
+                        .as_fd()
+                        .try_clone_to_owned()
+                        .doing("open the folder of", existing.as_os_str())?;
+                    let parent = this
+                        .folders
+                        .parent_of(path)
+                        .doing("open the folder of", path.as_os_str())?;
+                    match rustix::fs::linkat(
+                        &from,
+                        existing.name(),
+                        parent.as_fd(),
+                        path.name(),
+                        AtFlags::empty(),
+                    ) {
+                        Ok(()) => {}
+                        // Too many names for one file, or a file system without them: a copy is as good.
+                        Err(Errno::MLINK | Errno::PERM | Errno::OPNOTSUPP) => {
+                            return this.copy_twin(path, existing);
+                        }
+                        Err(errno) => return Err(not_made(parent.as_fd(), path, errno)),
                     }
-                    Err(errno) => return Err(not_made(parent.as_fd(), path, errno)),
+                    this.tree.insert(path.clone(), kind)?;
+                    Ok(())
                 }
-                self.tree.insert(path.clone(), kind)?;
-                Ok(())
             }
-        }
+        })
     }
 
     fn copy_twin(&mut self, path: &EntryPath, existing: &EntryPath) -> Result<(), Error> {
@@ -368,14 +389,16 @@ impl<'s> Staging<'s> {
     }
 
     pub(super) fn open_file(&mut self, path: &EntryPath) -> Result<fs_err::File, Error> {
-        let parent = self
-            .folders
-            .parent_of(path)
-            .doing("open the folder of", path.as_os_str())?;
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = uninterrupted::openat(parent.as_fd(), path.name(), flags, Mode::empty())
-            .doing("open", path.as_os_str())?;
-        Ok(fs_err::File::from_parts(fd.into(), path.as_os_str()))
+        self.placed(|this| {
+            let parent = this
+                .folders
+                .parent_of(path)
+                .doing("open the folder of", path.as_os_str())?;
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let fd = uninterrupted::openat(parent.as_fd(), path.name(), flags, Mode::empty())
+                .doing("open", path.as_os_str())?;
+            Ok(fs_err::File::from_parts(fd.into(), path.as_os_str()))
+        })
     }
 
     /// Takes `path` and all below it out again; tells whether anything was there.
@@ -383,21 +406,23 @@ impl<'s> Staging<'s> {
     /// # Errors
     /// When the system refuses.
     pub fn remove(&mut self, path: &EntryPath) -> Result<bool, Error> {
-        let kind = self.tree.get(path).cloned();
-        let Some(kind) = kind else { return Ok(false) };
-        self.folders.forget();
-        let parent = self
-            .folders
-            .parent_of(path)
-            .doing("open the folder of", path.as_os_str())?;
-        if kind == EntryKind::Directory {
-            fast_remove::tree(parent.as_fd(), path.name()).doing("remove", path.as_os_str())?;
-        } else {
-            rustix::fs::unlinkat(parent.as_fd(), path.name(), AtFlags::empty())
-                .doing("remove", path.as_os_str())?;
-        }
-        self.tree.remove(path);
-        Ok(true)
+        self.placed(|this| {
+            let kind = this.tree.get(path).cloned();
+            let Some(kind) = kind else { return Ok(false) };
+            this.folders.forget();
+            let parent = this
+                .folders
+                .parent_of(path)
+                .doing("open the folder of", path.as_os_str())?;
+            if kind == EntryKind::Directory {
+                fast_remove::tree(parent.as_fd(), path.name()).doing("remove", path.as_os_str())?;
+            } else {
+                rustix::fs::unlinkat(parent.as_fd(), path.name(), AtFlags::empty())
+                    .doing("remove", path.as_os_str())?;
+            }
+            this.tree.remove(path);
+            Ok(true)
+        })
     }
 }
 
