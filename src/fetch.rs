@@ -72,7 +72,7 @@ pub use self::fetched::{Fetched, Provenance};
 pub use self::image::Image;
 pub use self::layer::{Layer, LayerKind};
 pub use self::layers::Layers;
-pub use self::registry::LoggedIn;
+pub use self::registry::{LoggedIn, Seen, Welcome};
 pub use self::secret::Secret;
 pub use self::settings::{Mirrors, Network, Settings};
 

@@ -13,6 +13,9 @@ mod access;
 #[path = "registry/images.rs"]
 mod images;
 #[cfg(test)]
+#[path = "registry/look.rs"]
+mod look;
+#[cfg(test)]
 #[path = "registry/parts.rs"]
 mod parts;
 #[cfg(test)]

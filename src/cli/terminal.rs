@@ -42,33 +42,97 @@ impl Terminal {
 
     /// The same without showing what is typed.
     ///
+    /// Keys come as they are, Ctrl-C too: a signal would leave the terminal mute.
+    ///
     /// # Errors
-    /// As for [`Terminal::ask`].
+    /// As for [`Terminal::ask`], and at Ctrl-C.
     pub fn ask_hidden(&mut self, question: &str) -> io::Result<String> {
         let usual = tcgetattr(self.device.as_fd())?;
         let mut hidden = usual.clone();
-        hidden.local_modes.remove(LocalModes::ECHO);
-        hidden.local_modes.insert(LocalModes::ECHONL);
+        let modes = LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
+        hidden.local_modes.remove(modes);
         tcsetattr(self.device.as_fd(), OptionalActions::Flush, &hidden)?;
-        let answer = self.ask(question);
+        let written = self.device.write_all(question.as_bytes());
+        let answer = written.and_then(|()| self.hidden_line());
         tcsetattr(self.device.as_fd(), OptionalActions::Now, &usual)?;
+        self.device.write_all(b"\n")?;
         answer
+    }
+
+    fn hidden_line(&mut self) -> io::Result<String> {
+        let mut typed = Vec::new();
+        loop {
+            match self.byte()? {
+                None => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Some(b'\r' | b'\n') => return text(typed),
+                Some(key::INTERRUPT) => {
+                    return Err(io::Error::new(io::ErrorKind::Interrupted, "interrupted"));
+                }
+                Some(key::END) if typed.is_empty() => {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                Some(key::BACKSPACE | key::DELETE) => erase_character(&mut typed),
+                Some(key::ERASE_LINE) => typed.clear(),
+                Some(_) if typed.len() >= LIMIT => return Err(io::ErrorKind::InvalidInput.into()),
+                Some(byte) => typed.push(byte),
+            }
+        }
     }
 
     /// A terminal gives whole lines; byte by byte, so that nothing behind this one is taken.
     fn line(&mut self) -> io::Result<String> {
         let mut line = Vec::new();
+        loop {
+            match self.byte()? {
+                None => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Some(b'\n') => return text(line),
+                Some(_) if line.len() >= LIMIT => return Err(io::ErrorKind::InvalidInput.into()),
+                Some(byte) => line.push(byte),
+            }
+        }
+    }
+
+    fn byte(&mut self) -> io::Result<Option<u8>> {
         let mut byte = [0];
         loop {
             match self.device.read(&mut byte) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(_) if byte == *b"\n" => break,
-                Ok(_) if line.len() >= LIMIT => return Err(io::ErrorKind::InvalidInput.into()),
-                Ok(_) => line.extend(byte),
+                Ok(0) => return Ok(None),
+                Ok(_) => return Ok(Some(byte[0])),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        String::from_utf8(line).map_err(|_may_be_secret| io::ErrorKind::InvalidData.into())
+    }
+}
+
+/// The keys that mean something where the terminal leaves them to us.
+mod key {
+    pub(super) const INTERRUPT: u8 = 3;
+    pub(super) const END: u8 = 4;
+    pub(super) const BACKSPACE: u8 = 8;
+    pub(super) const ERASE_LINE: u8 = 21;
+    pub(super) const DELETE: u8 = 127;
+}
+
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|_may_be_secret| io::ErrorKind::InvalidData.into())
+}
+
+/// The last character, which may be several bytes.
+fn erase_character(typed: &mut Vec<u8>) {
+    while typed.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_character_of_several_bytes_is_erased_as_one() {
+        let mut typed = "a\u{e9}\u{1f600}".as_bytes().to_vec();
+        for left in ["a\u{e9}", "a", "", ""] {
+            erase_character(&mut typed);
+            assert_eq!(typed, left.as_bytes());
+        }
     }
 }

@@ -10,9 +10,11 @@
 mod clients;
 mod failure;
 mod hosts;
+mod proxy;
 mod url;
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 
 use reqwest::header::{
@@ -33,7 +35,8 @@ use self::clients::Clients;
 use self::hosts::Hosts;
 
 pub(super) use self::failure::Failure;
-pub(super) use self::url::Url;
+pub(super) use self::proxy::proxy_of;
+pub(super) use self::url::{API_HOSTS, Url};
 
 const MAX_REDIRECTS: usize = 10;
 
@@ -245,6 +248,11 @@ impl Web {
     pub(super) fn permits_plain(&self, url: &Url) -> bool {
         let is_insecure = |host: &String| self.settings.insecure_hosts.contains(host);
         url.is_loopback() || url.names().iter().any(is_insecure)
+    }
+
+    /// The certificates that vouch for this host besides the system's.
+    pub(super) fn authority(&self, url: &Url) -> Option<&Path> {
+        self.clients.authority(url)
     }
 
     /// A host that gave no answer, however often it was asked, is not asked again.

@@ -29,15 +29,16 @@ pub(super) struct Repository<'f> {
 }
 
 impl<'f> Repository<'f> {
+    /// With an empty name, the registry itself, and of mirrors all that they have of it.
     pub(super) fn new(fetcher: &'f Fetcher<'_>, host: &str, repository: &str) -> Self {
         let own = Registry::new(fetcher, host, repository);
         let mut places = Vec::new();
         if let Some(mirrors) = fetcher.settings.mirrors.get(host) {
             let mirror = |address: &String| {
                 let (mirror, prefix) = address.split_once('/').unwrap_or((address, ""));
-                let repository = match prefix {
-                    "" => repository.to_owned(),
-                    prefix => format!("{prefix}/{repository}"),
+                let repository = match (prefix, repository) {
+                    ("", only) | (only, "") => only.to_owned(),
+                    _ => format!("{prefix}/{repository}"),
                 };
                 Registry::new(fetcher, mirror, &repository)
             };
@@ -57,6 +58,10 @@ impl<'f> Repository<'f> {
             name: format!("oci://{host}/{repository}"),
             places,
         }
+    }
+
+    pub(super) fn into_places(self) -> Vec<Registry<'f>> {
+        self.places
     }
 
     pub(super) fn name(&self, digest: &OciDigest) -> String {

@@ -6,6 +6,7 @@
 //! run out is renewed before it is used. Whatever comes is checked by who asked: headers are never believed.
 
 mod login;
+mod look;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -18,7 +19,7 @@ use super::Fetcher;
 use super::challenge::{self, Challenge};
 use super::credentials::{Credentials, Login, Means};
 use super::error::Error;
-use super::http::{Answer, Ask, Failure, Url, hides};
+use super::http::{API_HOSTS, Answer, Ask, Failure, Url, hides};
 use super::media_type::MANIFESTS;
 use super::range::Rest;
 use super::retry::patiently;
@@ -26,10 +27,8 @@ use super::secret::Secret;
 use super::token::{Granted, TokenRequest, advised, no_login};
 use super::verify::{Expected, Verifier};
 
-pub use self::login::LoggedIn;
-
-/// Registries whose API has another host.
-const API_HOSTS: &[(&str, &str)] = &[("docker.io", "registry-1.docker.io")];
+pub use self::login::{LoggedIn, Welcome};
+pub use self::look::Seen;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {

@@ -230,7 +230,7 @@ fn without_a_terminal_the_words_must_say_enough() {
 
 /// Starts pyro on a terminal of its own, types what it asks for, and prints what came.
 const TYPIST: &str = r"
-import os, pty, sys
+import os, pty, sys, termios
 pid, terminal = pty.fork()
 if pid == 0:
     os.execv(sys.argv[1], sys.argv[1:])
@@ -242,7 +242,7 @@ def until(text):
 until(b'user at ')
 os.write(terminal, b'alice\n')
 until(b'password at ')
-os.write(terminal, b'correct-horse-battery\n')
+os.write(terminal, b'x' + '\u00e9'.encode() + b'\x7f\x7fcorrect-horse-battery' + os.environ['END'].encode())
 try:
     while True:
         more = os.read(terminal, 4096)
@@ -251,6 +251,8 @@ try:
         seen += more
 except OSError:
     pass
+if not termios.tcgetattr(terminal)[3] & termios.ECHO:
+    seen += b'it is mute'
 sys.stdout.buffer.write(seen)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 ";
@@ -261,17 +263,20 @@ fn a_person_is_asked_and_the_password_is_not_shown() {
     let user = User::of(&reference(&registry, "some/where"));
     let python = ["/usr/bin/python3", "-c", TYPIST];
     let python = python.map(std::ffi::OsStr::new);
-    let typed = user
-        .scene
-        .command(&python, &["login", &host])
-        .output()
-        .unwrap();
-    let seen = String::from_utf8(typed.stdout).unwrap();
-    assert!(
-        typed.status.success() && seen.contains("is stored in"),
-        "{seen}"
-    );
-    assert!(seen.contains("alice"), "{seen}");
-    assert_keeps_secrets(&seen);
+    let typed = |end: &str| {
+        let mut command = user.scene.command(&python, &["login", &host]);
+        let typed = command.env("END", end).output().unwrap();
+        let seen = String::from_utf8(typed.stdout).unwrap();
+        assert!(
+            seen.contains("alice") && !seen.contains("it is mute"),
+            "{seen}"
+        );
+        assert_keeps_secrets(&seen);
+        (typed.status.code(), seen)
+    };
+    let (code, seen) = typed("\u{3}");
+    assert!(code == Some(2) && seen.contains("interrupted"), "{seen}");
+    let (code, seen) = typed("\n");
+    assert!(code == Some(0) && seen.contains("is stored in"), "{seen}");
     user.realize().code(0);
 }

@@ -30,6 +30,11 @@ fn the_text_on_handing_paths_on_shows_what_happens() {
     assert!(console::run(&root().join("docs/hold.md")) > 0);
 }
 
+#[test]
+fn the_text_on_registries_shows_what_happens() {
+    assert!(console::run(&root().join("docs/registries.md")) > 0);
+}
+
 /// A document with console blocks that no test runs would promise what nobody checks.
 #[test]
 fn every_document_with_console_blocks_is_run() {
@@ -38,6 +43,7 @@ fn every_document_with_console_blocks_is_run() {
         "docs/concepts.md",
         "docs/hold.md",
         "docs/lock.md",
+        "docs/registries.md",
         "docs/store.md",
     ];
     for document in documents() {

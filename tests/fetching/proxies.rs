@@ -5,6 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::shelf::{Play, Shelf};
@@ -168,10 +169,19 @@ fn tls_goes_through_a_proxy_and_this_machine_does_not() {
     let mut command = scene.command(&[], &["realize"]);
     let ended = command.env("HTTPS_PROXY", proxy.url()).output().unwrap();
     assert!(ended.status.success(), "{ended:?}");
-    let connects = asked.lock().unwrap().len();
-    assert!(connects > 0);
+    assert!(!asked.lock().unwrap().is_empty());
     scene.assert_sound();
+    let mut command = scene.command(&[], &["doctor", HOST, "--json"]);
+    let secret = proxy.url().replace("http://", "http://user:hunter2@");
+    let ended = command.env("HTTPS_PROXY", secret).output().unwrap();
+    let shown = String::from_utf8(ended.stdout).unwrap();
+    let document: Value = serde_json::from_str(&shown).unwrap();
+    let place = &document["registry"]["places"][0];
+    assert_eq!(place["proxy"], proxy.url());
+    assert_eq!(place["answer"], "open");
+    assert!(!shown.contains("hunter2"), "{shown}");
 
+    let connects = asked.lock().unwrap().len();
     let own = registry.address();
     let scene = Scene::declaring(&envs_toml("", &[("oci", &registry.reference("some", "1"))]));
     scene.configure(&format!("[registry.\"{own}\"]\nca = {authority:?}\n"));

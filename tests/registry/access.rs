@@ -42,7 +42,7 @@ fn scene(reference: &str) -> Scene {
 
 /// Neither password nor what a header makes of it may be in any output.
 #[track_caller]
-fn assert_keeps_secrets(ended: &Ended) {
+pub fn assert_keeps_secrets(ended: &Ended) {
     for login in [Login::ALICE, Login::WRONG] {
         for secret in [login.password, &login.base64()] {
             let shown = ended.stdout.contains(secret) || ended.stderr.contains(secret);

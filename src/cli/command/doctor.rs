@@ -1,5 +1,7 @@
 //! `pyro doctor`.
 
+mod registry;
+
 use std::fmt::Write as _;
 
 use clap::Args;
@@ -13,6 +15,7 @@ use crate::cli::report::events::escaped;
 use crate::cli::session::Session;
 use crate::cli::settings::{Flags, Settings};
 use crate::model::escape::Line;
+use crate::model::oci_reference::RegistryHost;
 use crate::store::Trust;
 use crate::verb::{Diagnosis, diagnose};
 
@@ -22,9 +25,16 @@ use crate::verb::{Diagnosis, diagnose};
 /// the file system can is tried in the store; nothing is left there. The exit code says what is wrong: 0 where the store can
 /// be used or made, 73 no space, 77 denied, 78 a bad place.
 ///
+/// With HOST it also tells what would be asked for what that registry has, and asks: mirrors in their order, where each
+/// login comes from, certificates, proxy, and the answer. Where no place can be used, the exit code is that of the last.
+///
 /// Example: `pyro doctor --json`
 #[derive(Debug, Args)]
-pub struct DoctorArgs {}
+pub struct DoctorArgs {
+    /// A registry to look at: host, and port where it is not the usual one
+    #[arg(value_name = "HOST")]
+    pub registry: Option<RegistryHost>,
+}
 
 impl DoctorArgs {
     /// Looks.
@@ -32,10 +42,14 @@ impl DoctorArgs {
     /// # Errors
     /// When the settings cannot be resolved, or stdout cannot be written; what is wrong with the store is no error.
     pub fn run(self, session: &Session) -> Result<Outcome, Failure> {
-        let Self {} = self;
         let settings = session.settings(Flags::default())?;
         let found = diagnose(&settings.store.value, settings.lower.value.as_deref());
-        let (document, worst) = document(&settings, found);
+        let (mut document, mut worst) = document(&settings, found);
+        if let Some(host) = &self.registry {
+            let (registry, unfit) = registry::look(session, &settings, host.as_str());
+            document.registry = Some(registry);
+            worst = worst.or(unfit);
+        }
         session.report().answer(&document, text)?;
         Ok(worst.map_or(Outcome::Done, |failure| Outcome::Unfit(failure.kind)))
     }
@@ -48,13 +62,7 @@ fn document(settings: &Settings, mut found: Diagnosis) -> (json::Doctor, Option<
         .into_iter()
         .map(|problem| (problem.is_fatal(), problem.into()))
         .collect();
-    let findings = all.iter().map(|(fatal, failure)| json::Finding {
-        fatal: *fatal,
-        kind: failure.kind.as_str(),
-        message: failure.message.clone(),
-        causes: failure.causes.clone(),
-        hint: failure.hint.clone(),
-    });
+    let findings = all.iter().map(|(fatal, failure)| finding(*fatal, failure));
     let file = |path: &std::path::Path, exists| File {
         path: path.to_string_lossy().into_owned(),
         exists,
@@ -90,9 +98,20 @@ fn document(settings: &Settings, mut found: Diagnosis) -> (json::Doctor, Option<
         lower: found.lower.map(|(path, there)| file(&path, there)),
         files: files.map(|(path, exists)| file(path, *exists)).collect(),
         problems: findings.collect(),
+        registry: None,
     };
     let worst = all.into_iter().find(|(fatal, _)| *fatal);
     (document, worst.map(|(_, failure)| failure))
+}
+
+fn finding(fatal: bool, failure: &Failure) -> json::Finding {
+    json::Finding {
+        fatal,
+        kind: failure.kind.as_str(),
+        message: failure.message.clone(),
+        causes: failure.causes.clone(),
+        hint: failure.hint.clone(),
+    }
 }
 
 fn text(found: &json::Doctor) -> String {
@@ -110,6 +129,7 @@ fn text(found: &json::Doctor) -> String {
             let _infallible = writeln!(text, "  hint: {}", Line(hint));
         }
     }
+    text.extend(found.registry.as_ref().map(registry::text));
     text
 }
 

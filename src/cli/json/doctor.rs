@@ -37,6 +37,8 @@ pub struct Doctor {
     pub files: Vec<File>,
     /// What is wrong, or should be known, the worst first.
     pub problems: Vec<Finding>,
+    /// The registry that was named; null where none was.
+    pub registry: Option<Registry>,
 }
 
 impl Document for Doctor {
@@ -100,4 +102,62 @@ pub struct Finding {
     pub causes: Vec<String>,
     /// What to do.
     pub hint: Option<String>,
+}
+
+/// A registry, and what would be asked for what it has.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Registry {
+    /// Its name in references.
+    pub host: String,
+    /// Whether any place answers as it should.
+    pub usable: bool,
+    /// Whether the registry itself is asked for what no mirror has.
+    pub fallback: bool,
+    /// Mirrors, then the registry itself, in the order in which they are asked.
+    pub places: Vec<Place>,
+}
+
+/// One place that is asked.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Place {
+    /// Host and port and, of a mirror, what stands before the names of repositories there.
+    pub name: String,
+    /// What it is.
+    pub role: RoleWord,
+    /// What was asked; null where nothing answered, so that it is not known whether it speaks TLS.
+    pub url: Option<String>,
+    /// Where its login comes from; never the login.
+    pub login: String,
+    /// The file of certificates that vouch for it besides the system's; null where none is set.
+    pub ca: Option<String>,
+    /// The proxy on the way, without its user and password; null where there is none.
+    pub proxy: Option<String>,
+    /// How it answered; null where it did not, or not well.
+    pub answer: Option<WelcomeWord>,
+    /// How long that took, in milliseconds: connection, handshake, token.
+    pub duration_ms: u64,
+    /// Why it cannot be used; null where it can.
+    pub problem: Option<Finding>,
+}
+
+/// What a place is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RoleWord {
+    /// A mirror.
+    Mirror,
+    /// The registry itself.
+    Registry,
+}
+
+/// How a place answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WelcomeWord {
+    /// To everybody.
+    Open,
+    /// By a token, which everybody gets.
+    Token,
+    /// By the login that there is.
+    Login,
 }

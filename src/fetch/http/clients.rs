@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
@@ -48,14 +48,20 @@ impl Clients {
         }
     }
 
+    /// The file of certificates that is set for a host.
+    pub(super) fn authority(&self, url: &Url) -> Option<&Path> {
+        let authorities = &self.settings.authorities;
+        let mut names = url.names().into_iter();
+        names.find_map(|name| authorities.get(&name).map(PathBuf::as_path))
+    }
+
     /// The client for a URL.
     pub(super) fn of(&self, url: &Url, what: &str) -> Result<reqwest::Client, Error> {
         if self.settings.network == Network::Forbidden {
             return Err(Error::Offline { what: what.into() });
         }
         let host = url.authority();
-        let authorities = &self.settings.authorities;
-        let authority = url.names().iter().find_map(|name| authorities.get(name));
+        let authority = self.authority(url);
         let reach = match authority {
             Some(_) => Reach::Own(host),
             None if url.is_loopback() => Reach::Loopback,
@@ -66,7 +72,7 @@ impl Clients {
         if let Some(client) = clients.get(&reach) {
             return Ok(client.clone());
         }
-        let own = authority.map(|path| certificates(path)).transpose()?;
+        let own = authority.map(certificates).transpose()?;
         let own = own.unwrap_or_default();
         let build = |roots| build(&self.settings, url.is_loopback(), roots, &own);
         let client = build(Roots::System)

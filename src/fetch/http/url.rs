@@ -5,6 +5,9 @@ use std::net::IpAddr;
 
 use super::super::secret::Secret;
 
+/// Registries whose API has another host.
+pub(in crate::fetch) const API_HOSTS: &[(&str, &str)] = &[("docker.io", "registry-1.docker.io")];
+
 /// An `http` or `https` URL; what stood before the `@` is kept apart.
 #[derive(Clone, PartialEq, Eq)]
 pub(in crate::fetch) struct Url {
@@ -82,13 +85,16 @@ impl Url {
         }
     }
 
-    /// What the host may be called in the configuration: with its port, and without where that is the scheme's own.
+    /// What the host may be called in the configuration: with its port, without where that is the scheme's own, and as
+    /// the registry whose API it has.
     pub(in crate::fetch) fn names(&self) -> Vec<String> {
         let host = self.inner.host_str().unwrap_or_default();
         let port = self.inner.port_or_known_default();
         let full = port.map(|port| format!("{host}:{port}"));
         let mut names = vec![self.authority()];
         names.extend(full.filter(|full| *full != names[0]));
+        let registries = API_HOSTS.iter().filter(|(_, api)| *api == host);
+        names.extend(registries.map(|(name, _)| (*name).to_owned()));
         names
     }
 
@@ -175,6 +181,18 @@ mod tests {
             Url::encoded(&fields),
             "scope=repository%3Aa%2Fb%3Apull&t=%2B%26%3D+%C3%A9"
         );
+    }
+
+    #[test]
+    fn a_host_is_called_as_users_call_it() {
+        let names = |text| Url::parse(text).unwrap().names();
+        assert_eq!(
+            names("https://r.example/v2/"),
+            ["r.example", "r.example:443"]
+        );
+        assert_eq!(names("http://r.example:5000/"), ["r.example:5000"]);
+        let hub = names("https://registry-1.docker.io/v2/");
+        assert!(hub.contains(&"docker.io".to_owned()), "{hub:?}");
     }
 
     #[test]

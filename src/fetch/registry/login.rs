@@ -1,7 +1,7 @@
 //! A login is tried at the registry itself (`/v2/`) and then stored; or it is removed.
 
 use super::super::challenge;
-use super::super::credentials::Login;
+use super::super::credentials::{Login, Means};
 use super::super::error::Error;
 use super::super::secret::Secret;
 use super::super::token::advised;
@@ -16,9 +16,20 @@ pub struct LoggedIn {
     pub verified: bool,
 }
 
+/// How a registry's API answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Welcome {
+    /// Everybody.
+    Open,
+    /// Who has a token, which its token server gives to everybody.
+    Token,
+    /// Who has the login that was shown.
+    Login,
+}
+
 impl Registry<'_> {
     pub(in crate::fetch) fn log_in(&self, user: &str, secret: &Secret) -> Result<LoggedIn, Error> {
-        let verified = self.accepts(&Login::given(user, secret))?;
+        let verified = self.greeted(&Login::given(user, secret))? == Welcome::Login;
         let source = self.credentials().store(&self.host, user, secret)?;
         let stored_in = source.to_string();
         Ok(LoggedIn {
@@ -33,8 +44,8 @@ impl Registry<'_> {
         Ok(removed.iter().map(ToString::to_string).collect())
     }
 
-    /// `false` when it asks for no login.
-    fn accepts(&self, login: &Login) -> Result<bool, Error> {
+    /// Asks the API itself, with this login where it wants one.
+    pub(super) fn greeted(&self, login: &Login) -> Result<Welcome, Error> {
         let what = self.host.as_str();
         let request = Request {
             path: "",
@@ -45,17 +56,22 @@ impl Registry<'_> {
         let (url, answer) = self.send(&request, None)?;
         if !answer.is_unauthorized() {
             answer.success()?;
-            return Ok(false);
+            return Ok(Welcome::Open);
         }
         let challenges = challenge::parse(&answer.header("www-authenticate"));
         let granted = self.authorize_as(login, &Demand { url, challenges })?;
-        if !granted.showed_login {
+        let is_anonymous = login.means == Means::Nothing;
+        if !granted.showed_login && !is_anonymous {
             // A token for anybody would open this door, and say nothing about the login.
             return Err(Error::denied(what, granted.advice));
         }
         let (_, answer) = self.send(&request, Some(&granted.authorization))?;
         let accepted = answer.success();
         accepted.map_err(|error| advised(error, &granted.advice))?;
-        Ok(true)
+        Ok(if is_anonymous {
+            Welcome::Token
+        } else {
+            Welcome::Login
+        })
     }
 }
