@@ -52,6 +52,7 @@ mod sharing;
 mod spool;
 mod token;
 mod transfer;
+mod turns;
 mod verify;
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Archives: a path, `file://` or `http(s)://`, from the first location that has them.
 //!
 //! Several locations are mirrors of the same bytes. One that is absent, unreachable, denied or offline is reported
-//! and the next one tried; bytes that are not those that were named end it.
+//! and the next one tried; bytes that are not those that were named end it. Where one breaks off, the next goes on as long
+//! as a digest says that the rest belongs to the same bytes.
 
 use std::path::Path;
 
@@ -16,10 +17,11 @@ use super::Fetcher;
 use super::download::{Wanted, download};
 use super::error::Error;
 use super::fetched::Fetched;
-use super::http::{Ask, Url};
+use super::http::{Answer, Ask, Url};
 use super::meter::Meter;
 use super::range::Rest;
 use super::spool::SpoolName;
+use super::turns::Turns;
 use super::verify::{Expected, Verifier};
 use crate::store::uninterrupted;
 
@@ -32,14 +34,15 @@ pub(super) fn open<'f>(
     pin: Option<(Sha256, u64)>,
 ) -> Result<Fetched<'f>, Error> {
     let expected = expected(source, pin)?;
-    first(fetcher, environment, source, |location| {
+    first(fetcher, environment, source, |locations| {
+        let location = &locations[0];
         if pin.is_none() && matches!(location, ArchiveLocation::Http(_)) {
             // Nothing says how long it is: have it whole first, so that what is unpacked is what is recorded.
-            let (sha256, size) = pin_of(fetcher, environment, location, base, expected)?;
+            let (sha256, size) = pin_of(fetcher, environment, locations, base, expected)?;
             let known = Expected::exactly(sha256.into(), size);
-            return at(fetcher, environment, location, base, known);
+            return at(fetcher, environment, locations, base, known);
         }
-        at(fetcher, environment, location, base, expected)
+        at(fetcher, environment, locations, base, expected)
     })
 }
 
@@ -51,8 +54,8 @@ pub(super) fn pin(
     base: &Path,
 ) -> Result<(Sha256, u64), Error> {
     let expected = expected(source, None)?;
-    first(fetcher, environment, source, |location| {
-        pin_of(fetcher, environment, location, base, expected)
+    first(fetcher, environment, source, |locations| {
+        pin_of(fetcher, environment, locations, base, expected)
     })
 }
 
@@ -73,22 +76,23 @@ fn expected(source: &ArchiveSource, pin: Option<(Sha256, u64)>) -> Result<Expect
     }
 }
 
-/// Tries the locations in order.
+/// Tries the locations in order, each with those that follow it.
 fn first<T>(
     fetcher: &Fetcher<'_>,
     environment: &str,
     source: &ArchiveSource,
-    mut attempt: impl FnMut(&ArchiveLocation) -> Result<T, Error>,
+    mut attempt: impl FnMut(&[ArchiveLocation]) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let mut locations = source.locations.iter().peekable();
-    while let Some(location) = locations.next() {
-        match attempt(location) {
-            Err(error) if error.allows_next_location() && locations.peek().is_some() => {
+    let mut left = source.locations.as_slice();
+    while let [location, others @ ..] = left {
+        match attempt(left) {
+            Err(error) if error.allows_next_location() && !others.is_empty() => {
                 fetcher.observer.event(Event::Skipped {
                     environment,
                     source: &shown(location),
                     why: &error.to_string(),
                 });
+                left = others;
             }
             outcome => return outcome,
         }
@@ -99,11 +103,11 @@ fn first<T>(
 fn pin_of(
     fetcher: &Fetcher<'_>,
     environment: &str,
-    location: &ArchiveLocation,
+    locations: &[ArchiveLocation],
     base: &Path,
     expected: Expected,
 ) -> Result<(Sha256, u64), Error> {
-    let provenance = at(fetcher, environment, location, base, expected)?.keep()?;
+    let provenance = at(fetcher, environment, locations, base, expected)?.keep()?;
     match provenance.digest {
         OciDigest::Sha256(sha256) => Ok((sha256, provenance.size)),
         OciDigest::Sha512(_) => Err(Error::unsupported(
@@ -113,30 +117,36 @@ fn pin_of(
     }
 }
 
+/// From the first of these locations, whose rest may come from the others.
 fn at<'f>(
     fetcher: &'f Fetcher<'_>,
     environment: &str,
-    location: &ArchiveLocation,
+    locations: &[ArchiveLocation],
     base: &Path,
     expected: Expected,
 ) -> Result<Fetched<'f>, Error> {
-    match location.path(base) {
-        Some(path) => file(fetcher, environment, &path, expected),
-        None => url(fetcher, environment, &location.to_string(), expected),
+    let [location, others @ ..] = locations else {
+        return Err(Error::absent("the archive", "it has no location"));
+    };
+    if let Some(path) = location.path(base) {
+        return file(fetcher, environment, &path, expected);
     }
+    let is_url = |other: &&ArchiveLocation| matches!(other, ArchiveLocation::Http(_));
+    let others = others.iter().filter(is_url);
+    let others = others.filter_map(|other| Url::parse(&other.to_string()));
+    url(fetcher, environment, location, others.collect(), expected)
 }
 
 fn url<'f>(
     fetcher: &'f Fetcher<'_>,
     environment: &str,
-    text: &str,
+    location: &ArchiveLocation,
+    others: Vec<Url>,
     expected: Expected,
 ) -> Result<Fetched<'f>, Error> {
-    let Some(url) = Url::parse(text) else {
-        return Err(Error::unsupported(
-            shown(&ArchiveLocation::from(text)),
-            "it is not a URL of http or https",
-        ));
+    let Some(url) = Url::parse(&location.to_string()) else {
+        let why = "it is not a URL of http or https";
+        return Err(Error::unsupported(shown(location), why));
     };
     let what = url.to_string();
     let wanted = Wanted {
@@ -148,22 +158,37 @@ fn url<'f>(
             .map_or_else(|| SpoolName::of_url(&what), |digest| SpoolName::of(&digest)),
         expected,
     };
-    let asked = what.clone();
+    let mut urls = vec![url];
+    if expected.digest.is_some() {
+        urls.extend(others);
+    }
+    let turns = Turns::default();
     let ask = move |rest: Option<&Rest>| {
-        let ask = Ask {
-            url: &url,
-            what: &asked,
-            accept: &[],
-            authorization: url.login(),
-            rest,
+        // Until one has answered, which location comes next is for the caller to say.
+        let places = if turns.have_begun() {
+            &urls
+        } else {
+            &urls[..1]
         };
-        fetcher
-            .web
-            .get(&ask)
-            .map_err(Error::from)?
-            .success_for(rest)
+        let passed = |url: &Url, error: &Error| {
+            let text = format!("{url} is passed over: {error}");
+            fetcher.observer.event(Event::Note { text: &text });
+        };
+        turns.first(places, |url| get(fetcher, url, rest), passed)
     };
     download(fetcher, wanted, Box::new(ask))
+}
+
+fn get(fetcher: &Fetcher<'_>, url: &Url, rest: Option<&Rest>) -> Result<Answer, Error> {
+    let ask = Ask {
+        url,
+        what: &url.to_string(),
+        accept: &[],
+        authorization: url.login(),
+        rest,
+    };
+    let answer = fetcher.web.get(&ask).map_err(Error::from)?;
+    answer.success_for(rest)
 }
 
 /// The location without credentials.

@@ -2,7 +2,7 @@
 //!
 //! A mirror that does not have something, cannot be reached or says no is passed over with a note. Whatever it sends is
 //! checked against the digest like the registry's own; what a tag stands for is believed of the first that answers, as the
-//! user who configured it wants. Each host gets its own login, and what errors and records call the thing is the name in the
+//! user who configured it wants. What one began and did not end, the next goes on with. Each host gets its own login, and what errors and records call the thing is the name in the
 //! registry, wherever it came from.
 
 use crate::model::digest::OciDigest;
@@ -12,11 +12,10 @@ use super::Fetcher;
 use super::download::{Wanted, download, download_ahead};
 use super::error::Error;
 use super::fetched::Fetched;
-use super::http::Answer;
-use super::range::Rest;
 use super::registry::Registry;
 use super::spool::SpoolName;
 use super::transfer::Ask;
+use super::turns::Turns;
 use super::verify::Expected;
 
 /// The places that have one repository, in the order in which they are asked.
@@ -70,20 +69,22 @@ impl<'f> Repository<'f> {
 
     /// Asks one after the other.
     fn first<T>(&self, ask: impl Fn(&Registry<'f>) -> Result<T, Error>) -> Result<T, Error> {
-        let mut places = self.places.iter().peekable();
-        while let Some(place) = places.next() {
-            match ask(place) {
-                Err(error) if error.allows_next_location() && places.peek().is_some() => {
-                    let text = format!("mirror {} is passed over: {error}", place.host());
-                    self.fetcher.observer.event(Event::Note { text: &text });
-                }
-                outcome => return outcome,
-            }
-        }
-        Err(Error::absent(
-            &self.name,
-            "it has no place that may be asked",
-        ))
+        self.next(&Turns::default(), ask)
+    }
+
+    /// The same, beginning with whose turn it is.
+    fn next<T>(
+        &self,
+        turns: &Turns,
+        ask: impl Fn(&Registry<'f>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let passed = |place: &Registry<'f>, error: &Error| {
+            let is_own = self.name.starts_with(&format!("oci://{}/", place.host()));
+            let word = if is_own { "registry" } else { "mirror" };
+            let text = format!("{word} {} is passed over: {error}", place.host());
+            self.fetcher.observer.event(Event::Note { text: &text });
+        };
+        turns.first(&self.places, ask, passed)
     }
 
     /// What a tag stands for now, with the digest of its bytes.
@@ -128,12 +129,8 @@ impl<'f> Repository<'f> {
     }
 
     fn ask_for(&self, digest: OciDigest) -> Ask<'f> {
-        let repository = self.clone();
-        Box::new(move |rest| repository.blob(&digest, rest))
-    }
-
-    fn blob(&self, digest: &OciDigest, rest: Option<&Rest>) -> Result<Answer, Error> {
-        self.first(|place| place.blob(digest, rest))
+        let (repository, turns) = (self.clone(), Turns::default());
+        Box::new(move |rest| repository.next(&turns, |place| place.blob(&digest, rest)))
     }
 }
 

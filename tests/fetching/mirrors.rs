@@ -193,6 +193,29 @@ fn the_registry_sends_the_rest_of_what_a_mirror_began() {
 }
 
 #[test]
+fn a_mirror_that_always_breaks_off_costs_one_attempt() {
+    let pair = Pair::new();
+    let mirror = pair.mirror(|request, answer| {
+        if is_layer(request, answer) {
+            Delivery::Cut { after: 1 }
+        } else {
+            Delivery::Whole
+        }
+    });
+    let scene = pair.scene(&[mirror.address().to_string()], "");
+    scene.run(&["realize", "--jobs", "1"]).code(0);
+    let rest = pair.own.seen();
+    assert_eq!(rest.len(), 2, "{rest:?}");
+    for layer in rest {
+        assert_eq!(layer.header("range"), Some("bytes=1-"));
+        let asked = mirror.seen();
+        let asked = asked.iter().filter(|seen| seen.target == layer.target);
+        assert_eq!(asked.count(), 1);
+    }
+    scene.assert_sound();
+}
+
+#[test]
 fn a_mirror_never_sees_the_registrys_login() {
     let access = Access::Password(&Login::ALICE);
     let registry = Registry::start(&access);

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
-use crate::shelf::{Play, Shelf, noise};
+use crate::shelf::{Play, Shelf, archive, noise};
 use crate::support::http::Server;
 use crate::support::images::layer::{Compression, LayerBuilder};
 use crate::support::images::layout::{HOST, Layout};
@@ -58,6 +58,41 @@ fn killed_after(shelf: &Shelf, scene: &Scene, bytes: usize) {
     child.kill().unwrap();
     child.wait().unwrap();
     lines.by_ref().for_each(drop);
+}
+
+#[test]
+fn the_next_location_sends_what_one_that_always_breaks_off_does_not() {
+    let whole = Shelf::of(400_000, &[Play::Well]);
+    let broken = Shelf::of(400_000, &[Play::Cut(1000)]);
+    let urls = format!("archive = [{:?}, {:?}]", broken.url(), whole.url());
+    let scene = Scene::declaring(&envs_toml("", &[]));
+    let declare = |more: &str| {
+        let source = format!("[[environments.x.sources]]\n{urls}\n{more}\n");
+        scene.declare(&format!(
+            "schema = 1\n[environments.x]\nversion = \"1\"\n{source}"
+        ));
+    };
+    let sha256 = <sha2::Sha256 as sha2::Digest>::digest(archive(400_000));
+    let sha256: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    declare(&format!("sha256 = \"{sha256}\""));
+    scene.run(&["realize"]).code(0);
+    let seen = whole.seen();
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert_eq!(seen[0].range.as_deref(), Some("bytes=1000-"));
+    assert_eq!(
+        (broken.seen().len(), seen[0].served),
+        (1, whole.size() - 1000)
+    );
+    scene.assert_sound();
+    // Without a digest nothing says that the rest is of the same bytes: the next is asked for all.
+    remove_sealed(scene.store());
+    fs_err::remove_file(scene.project().join("envs.lock")).unwrap();
+    broken.play(&[Play::Cut(1000)]);
+    whole.play(&[Play::Well]);
+    declare("");
+    scene.run(&["realize"]).code(0);
+    assert_eq!(whole.seen()[0].range, None);
+    scene.assert_sound();
 }
 
 #[test]
