@@ -18,6 +18,9 @@ mod inside;
 #[path = "house/lock_merge.rs"]
 mod lock_merge;
 #[cfg(test)]
+#[path = "house/locks.rs"]
+mod locks;
+#[cfg(test)]
 #[path = "house/mutants.rs"]
 mod mutants;
 #[cfg(test)]
