@@ -7,6 +7,9 @@
 mod support;
 
 #[cfg(test)]
+#[path = "fetching/blobs.rs"]
+mod blobs;
+#[cfg(test)]
 #[path = "fetching/faults.rs"]
 mod faults;
 #[cfg(test)]

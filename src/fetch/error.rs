@@ -222,6 +222,14 @@ impl Error {
                 again,
                 host,
             },
+            Self::Denied { what, why } => Self::Denied {
+                what,
+                why: format!("{why}; {more}"),
+            },
+            Self::Absent { what, why } => Self::Absent {
+                what,
+                why: format!("{why}; {more}"),
+            },
             other => other,
         }
     }

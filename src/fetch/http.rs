@@ -81,11 +81,14 @@ pub(super) struct Answer {
     response: reqwest::Response,
     what: String,
     pace: Pace,
+    /// Where it comes from, when a redirect led to another origin.
+    elsewhere: Option<String>,
 }
 
 impl Answer {
+    /// Whether who was asked wants a login. What a redirect led to gets none, whatever it wants.
     pub(super) fn is_unauthorized(&self) -> bool {
-        self.response.status() == reqwest::StatusCode::UNAUTHORIZED
+        self.elsewhere.is_none() && self.response.status() == reqwest::StatusCode::UNAUTHORIZED
     }
 
     /// All values of a header that are text.
@@ -99,10 +102,14 @@ impl Answer {
 
     /// This answer if it is a 200, the error that its status means otherwise.
     pub(super) fn success(self) -> Result<Self, Error> {
-        match self.response.status() {
-            reqwest::StatusCode::OK => Ok(self),
-            _ => Err(failure::of_response(&self.response, &self.what)),
+        if self.response.status() == reqwest::StatusCode::OK {
+            return Ok(self);
         }
+        let error = failure::of_response(&self.response, &self.what);
+        Err(match self.elsewhere {
+            Some(host) => error.with_more(&format!("that was {host}, where it redirects to")),
+            None => error,
+        })
     }
 
     /// The same for a request that may have been for the rest of something: whatever speaks of ranges is an answer too.
@@ -207,12 +214,13 @@ impl Web {
             let why = "it answers a POST with a redirect, which is not followed";
             return Err(Error::denied(what, why));
         }
-        Ok(self.answer(response, what))
+        Ok(self.answer(response, what, None))
     }
 
-    fn answer(&self, response: reqwest::Response, what: &str) -> Answer {
+    fn answer(&self, response: reqwest::Response, what: &str, elsewhere: Option<String>) -> Answer {
         Answer {
             response,
+            elsewhere,
             what: what.to_owned(),
             pace: Pace::new(self.settings.idle_timeout, self.settings.min_rate),
         }
@@ -276,7 +284,8 @@ impl Web {
                 other => other?,
             };
             let Some(next) = target(&url, &response, ask.what)? else {
-                return Ok(self.answer(response, ask.what));
+                let elsewhere = (url.origin() != ask.url.origin()).then(|| url.authority());
+                return Ok(self.answer(response, ask.what, elsewhere));
             };
             if is_downgrade(&url, &next) {
                 let why = format!("it redirects from https to plain http at {next}");
