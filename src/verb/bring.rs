@@ -94,7 +94,7 @@ pub(super) fn reason_to_skip(error: Error) -> Result<(String, Why), Error> {
         Error::Fetch(fetch::Error::Absent { .. }) => Why::Absent,
         Error::Fetch(fetch::Error::Temporary { .. }) => Why::Temporary,
         Error::Fetch(fetch::Error::Denied { .. }) => Why::Denied,
-        Error::Fetch(fetch::Error::Offline { .. }) => Why::Policy,
+        Error::Fetch(fetch::Error::Offline { .. }) => Why::Offline,
         Error::Unpack {
             source: unpack::Error::Local { source, .. },
             ..
@@ -153,7 +153,7 @@ fn from_source(cx: &Context<'_>, wanted: &Wanted<'_>, index: usize) -> Result<Ma
         (Source::Oci(oci), Some(Pin::Oci { .. })) => image::from_image(cx, &pinned, index, oci),
         _ => Ok(Made::Skip(
             "the lock has no pin for it".to_owned(),
-            Why::Policy,
+            Why::Unpinned,
         )),
     }
 }
@@ -227,7 +227,7 @@ fn from_archive(
     else {
         return Ok(Made::Skip(
             "the lock has no pin for it".to_owned(),
-            Why::Policy,
+            Why::Unpinned,
         ));
     };
     match unpack_archive(
@@ -277,7 +277,7 @@ fn unpack_archive(
     let Pin::Archive { sha256, size, .. } = pin else {
         return Ok(Made::Skip(
             "the lock has no pin for it".to_owned(),
-            Why::Policy,
+            Why::Unpinned,
         ));
     };
     cx.phase(wanted.name(), Phase::Fetch);

@@ -60,7 +60,7 @@ pub(super) fn see(
             return Ok(Seen::Skip(Skipped {
                 source,
                 reason,
-                why: Why::Policy,
+                why: Why::Unpinned,
             }));
         }
         (Some(now), _) => {

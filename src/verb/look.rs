@@ -201,7 +201,7 @@ pub(super) fn look(cx: &Context<'_>, wanted: &Wanted<'_>) -> Result<Looked, Erro
                 Seen::Skip(Skipped {
                     source,
                     reason,
-                    why: Why::Policy,
+                    why: Why::Unpinned,
                 })
             }
             Source::Local(folder) => {
@@ -260,7 +260,7 @@ pub(super) fn see_remote(
         return Ok(Seen::Skip(Skipped {
             source: source.to_string(),
             reason,
-            why: Why::Policy,
+            why: Why::Unpinned,
         }));
     };
     let output = match (pin.output(), pin_input(pin)) {

@@ -14,8 +14,10 @@ pub enum Why {
     Temporary,
     /// Credentials are missing or wrong.
     Denied,
-    /// The network is forbidden, or the lock has no pin for it.
-    Policy,
+    /// The network is forbidden.
+    Offline,
+    /// The lock has no pin for it, and none may be made.
+    Unpinned,
 }
 
 /// A source that was passed over.

@@ -155,6 +155,13 @@ fn a_source_that_cannot_be_reached_is_named_and_has_no_pin() {
     let document = ask(&sandbox, &["lock"]);
     assert!(document.to_string().contains("local none"), "{document:#}");
     assert_eq!(outcome(&realize(&sandbox, &["--locked"])).0, "ready");
+    let elsewhere = sandbox.work().join("store");
+    fs_err::rename(sandbox.work().join("vm"), sandbox.work().join("none")).unwrap();
+    let words = ["realize", "--locked", "-q"];
+    let ended = sandbox.pyro(&words).env("PYRO_STORE", elsewhere).run();
+    let hint = "hint: `pyro lock` pins the sources that it can reach";
+    assert!(ended.code(79).stderr.contains(hint));
+    fs_err::rename(sandbox.work().join("none"), sandbox.work().join("vm")).unwrap();
     declare(&sandbox, &[("vm", &["local = \"none\""])]);
     let before = lock_text(&sandbox);
     run(&sandbox, &["lock"]).code(69);
@@ -170,7 +177,7 @@ fn offline_never_asks_the_network() {
     ----- stderr
     [realize] vm: skipped source oci registry.invalid/vm:1: oci://registry.invalid/vm:1 needs the network, and it is forbidden
     error: no source of environment `vm` could be used: oci registry.invalid/vm:1: oci://registry.invalid/vm:1 needs the network, and it is forbidden
-    hint: run without --offline, or lock the sources first
+    hint: run without --offline
     ");
     run(&sandbox, &["lock", "--offline"]).code(79);
     // A source that is forbidden is passed over where another one serves.

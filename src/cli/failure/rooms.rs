@@ -56,7 +56,7 @@ fn kind(error: &Error) -> Kind {
             Why::Absent => Kind::Unavailable,
             Why::Temporary => Kind::Temporary,
             Why::Denied => Kind::Denied,
-            Why::Policy => Kind::Policy,
+            Why::Offline | Why::Unpinned => Kind::Policy,
         },
         Error::Declaration(_)
         | Error::Lock(_)
@@ -97,7 +97,8 @@ fn hint(error: &Error) -> Option<String> {
             Why::Denied => {
                 "`pyro login HOST` stores a login for a registry; `pyro config` shows where they are looked for".to_owned()
             }
-            Why::Policy => "run without --offline, or lock the sources first".to_owned(),
+            Why::Offline => "run without --offline".to_owned(),
+            Why::Unpinned => "`pyro lock` pins the sources that it can reach".to_owned(),
         },
         Error::Unpack { source, .. } => raise(source.limit()?.key()),
         Error::ReadOnlyStore { .. } => {

@@ -27,7 +27,7 @@ pub(super) fn from_image(
     let Some(Pin::Oci { digest, output, .. }) = wanted.pins[index].clone() else {
         return Ok(Made::Skip(
             "the lock has no pin for it".to_owned(),
-            Why::Policy,
+            Why::Unpinned,
         ));
     };
     cx.phase(wanted.name(), Phase::Fetch);
