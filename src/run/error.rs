@@ -40,7 +40,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The image holds no file system that the agent can mount.
-    #[error("holds no file system that is known (ext4, erofs, squashfs, xfs, btrfs): {}", path.display())]
+    #[error("the image holds no file system that is known (ext4, erofs, squashfs, xfs, btrfs): {}", path.display())]
     UnknownImage {
         /// The image.
         path: PathBuf,

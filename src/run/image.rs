@@ -93,6 +93,6 @@ mod tests {
                 "{kind}"
             );
         }
-        assert!(of(b"").unwrap_err().to_string().contains("image"));
+        assert!(of(b"").unwrap_err().to_string().contains("/image"));
     }
 }
