@@ -5,11 +5,11 @@
 //!
 //! | rank | module | owns |
 //! |---|---|---|
-//! | 0 | [`model`], [`progress`] | the words of the domain: pure values |
+//! | 0 | [`model`], [`progress`], [`agent`] | the words of the domain: pure values; the protocol of the agent |
 //! | 1 | [`declare`], [`lock`] | declarations and locks: text to values and back |
 //! | 2 | [`store`] | the store on disk: staging, seal, publish, check, repair, leases, trash |
 //! | 3 | [`fetch`], [`unpack`] | bytes from outside, verified as they pass; bytes to a staging tree |
-//! | 4 | [`profile`], [`gc`] | generations, their links, out-links; what nothing holds |
+//! | 4 | [`profile`], [`gc`], [`run`] | generations, their links, out-links; what nothing holds; virtual machines |
 //! | 5 | [`verb`] | what a user asks for, joined from the rooms above |
 //! | 6 | [`cli`] | arguments, settings, printing, exit codes |
 
@@ -19,6 +19,7 @@
 )))]
 compile_error!("pyro builds on Linux only (x86_64 or aarch64, kernel 5.4 or later)");
 
+pub mod agent;
 pub mod cli;
 pub mod declare;
 pub mod fetch;
@@ -27,6 +28,7 @@ pub mod lock;
 pub mod model;
 pub mod profile;
 pub mod progress;
+pub mod run;
 pub mod store;
 pub mod unpack;
 pub mod verb;

@@ -18,6 +18,12 @@ pub enum Phase {
     Publish,
     /// Valid and about to be shown by the profile.
     Ready,
+    /// A machine is made of it.
+    Create,
+    /// That machine comes up.
+    Start,
+    /// A command runs in it.
+    Execute,
 }
 
 impl Phase {
@@ -31,6 +37,9 @@ impl Phase {
             Self::Seal => "seal",
             Self::Publish => "publish",
             Self::Ready => "ready",
+            Self::Create => "create",
+            Self::Start => "start",
+            Self::Execute => "execute",
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod path;
 pub mod profile;
 pub mod realize;
 pub mod remove;
+pub mod run;
 pub mod schema;
 pub mod store;
 pub mod update;
@@ -47,6 +48,7 @@ pub enum Command {
     Update(update::UpdateArgs),
     Env(env::EnvArgs),
     Path(path::PathArgs),
+    Run(run::RunArgs),
     Hold(hold::HoldArgs),
     Verify(verify::VerifyArgs),
     Gc(gc::GcArgs),
@@ -81,6 +83,7 @@ impl Command {
             Self::Update(args) => args.run(session),
             Self::Env(args) => args.run(session),
             Self::Path(args) => args.run(session),
+            Self::Run(args) => args.run(session),
             Self::Hold(args) => args.run(session),
             Self::Verify(args) => args.run(session),
             Self::Gc(args) => args.run(session),
@@ -110,6 +113,7 @@ impl Command {
             Self::Lock(_) | Self::Update(_) => "lock",
             Self::Env(args) => args.document_name(),
             Self::Path(_) => "path",
+            Self::Run(_) => "run",
             Self::Hold(_) => "hold",
             Self::Verify(_) => "verify",
             Self::Gc(args) => args.document_name(),

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 mod doctor;
 pub mod render;
 mod rooms;
+mod run;
 mod settings;
 pub mod usage;
 

@@ -19,6 +19,7 @@ pub mod login;
 pub mod path;
 pub mod profile;
 pub mod realize;
+pub mod run;
 pub mod schema;
 pub mod store;
 pub mod verify;

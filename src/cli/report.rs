@@ -37,6 +37,8 @@ pub enum Outcome {
     Unknown(Kind),
     /// It looked for what keeps it from working, and found something of this kind.
     Unfit(Kind),
+    /// It ran a command, which ended with this code.
+    Exited(u8),
 }
 
 impl Outcome {
@@ -48,6 +50,7 @@ impl Outcome {
             Self::No => 1,
             Self::Damaged => 65,
             Self::Unknown(kind) | Self::Unfit(kind) => kind.exit_code(),
+            Self::Exited(code) => code,
         }
     }
 }
@@ -124,6 +127,21 @@ impl Report {
         if self.presentation.volume > Volume::Quiet {
             complain(&format!("note: {}\n", crate::model::escape::Line(text)));
         }
+    }
+
+    /// Says in one line how a command ended that was run, where phases are shown to people too.
+    pub fn summary(&self, text: &str) {
+        if matches!(
+            self.presentation.progress,
+            ProgressStyle::Plain | ProgressStyle::Bars
+        ) {
+            complain(&format!("{}\n", crate::model::escape::Line(text)));
+        }
+    }
+
+    /// Says on stderr what went wrong with something that has an answer all the same.
+    pub fn complaint(&self, failure: &Failure) {
+        complain(&render::render(failure, self.presentation.stderr));
     }
 
     /// Ends a run: prints the failure if there is one, and gives the exit code.

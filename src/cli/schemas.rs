@@ -76,7 +76,7 @@ pub fn entries() -> Vec<Entry> {
 
 fn documents() -> Vec<Entry> {
     use json::{completions, config, declaration, env, error, gc, lock, login, path};
-    use json::{profile, realize, schema, store, verify};
+    use json::{profile, realize, run, schema, store, verify};
     vec![
         document::<completions::Completions>("pyro.completions"),
         document::<completions::Man>("pyro.man"),
@@ -108,6 +108,7 @@ fn documents() -> Vec<Entry> {
         document::<profile::ProfileDiff>("pyro.profile-diff"),
         document::<profile::ProfileDelete>("pyro.profile-delete"),
         document::<realize::Realize>("pyro.realize"),
+        document::<run::Run>("pyro.run"),
         document::<store::StoreInfo>("pyro.store-info"),
         document::<store::StoreDelete>("pyro.store-delete"),
         document::<verify::Verify>("pyro.verify"),

@@ -47,6 +47,9 @@ pub enum Error {
     /// A collection failed.
     #[error(transparent)]
     Gc(#[from] crate::gc::Error),
+    /// A command could not be run in an environment.
+    #[error(transparent)]
+    Run(#[from] crate::run::Error),
     /// Something that cannot be a root, or is none.
     #[error(transparent)]
     Root(#[from] super::roots::RootError),
@@ -80,6 +83,14 @@ pub enum Error {
         platform: Platform,
         /// What it is declared for.
         offered: Vec<Platform>,
+    },
+    /// The environment is for another processor.
+    #[error("environment `{name}` for {platform} cannot be run on this machine")]
+    OtherMachine {
+        /// The environment.
+        name: EnvName,
+        /// Its platform.
+        platform: Platform,
     },
     /// `--locked` and the lock does not say what the declaration says.
     #[error("the lock is stale: {}: {}", .stale.join("; "), path.display())]

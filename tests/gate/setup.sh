@@ -12,6 +12,9 @@ wanted=(
   'skopeo|skopeo|fills that registry'
   'umoci|umoci|unpacks images independently, to compare with'
   'e2fsprogs|mke2fs|makes ext4 images'
+  'qemu-system-x86|qemu-system-x86_64|runs virtual machines'
+  'busybox-static|busybox|what is in the smallest of them'
+  'cpio|cpio|reads the first file systems of virtual machines'
   'xfsprogs|mkfs.xfs|stores on XFS'
   'btrfs-progs|mkfs.btrfs|stores on Btrfs'
   'util-linux|setpriv|two accounts in one store'
@@ -93,8 +96,9 @@ install_packages() {
 }
 
 # The kernel of the VM environments that the tests realize. Its package is only taken apart: installing it would
-# build an initrd and touch the boot loader of whoever runs the tests.
+# build an initrd and touch the boot loader of whoever runs the tests. Its modules stand beside it, as below /lib/modules.
 kernel=${CARGO_TARGET_DIR:-target}/kernel/vmlinuz
+modules=${CARGO_TARGET_DIR:-target}/kernel/modules
 meta=linux-image-cloud-$(dpkg --print-architecture 2>/dev/null || uname -m)
 
 # The package that the meta package stands for now; nothing if apt knows none.
@@ -110,7 +114,7 @@ unpack_kernel() {
 }
 
 get_kernel() {
-  command -v apt-get >/dev/null || fail "no apt-get here; please put a Linux kernel at $kernel"
+  command -v apt-get >/dev/null || fail "no apt-get here; please put a Linux kernel at $kernel and its modules in $modules"
   mkdir -p "$(dirname "$kernel")"
   local work
   work=$(mktemp -d "$(dirname "$kernel")/XXXXXX")
@@ -119,6 +123,8 @@ get_kernel() {
     apt_get update
     unpack_kernel "$work" || fail "could not get $meta; please put a Linux kernel at $kernel"
   fi
+  rm -rf "$modules"
+  mv "$work/tree/lib/modules" "$modules"
   mv "$work"/tree/boot/vmlinuz-* "$kernel"
   rm -rf "$work"
 }
@@ -128,12 +134,12 @@ if [ "${#packages[@]}" -eq 0 ]; then
 else
   install_packages
 fi
-if [ -f "$kernel" ]; then
+if [ -f "$kernel" ] && [ -d "$modules" ]; then
   state=there
 else
   state=missing
 fi
-printf '%-16s %-8s %s\n' kernel "$state" "$kernel, out of $meta: VM environments to realize"
+printf '%-16s %-8s %s\n' kernel "$state" "$kernel and $modules, out of $meta: VM environments to realize and run"
 if [ "$state" = missing ]; then
   get_kernel
 fi

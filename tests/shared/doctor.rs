@@ -129,6 +129,16 @@ fn where_there_is_no_store_nothing_is_made() {
     assert!(ended.stdout.contains(told), "{ended}");
     assert!(ended.stdout.contains("can  not tried"), "{ended}");
     assert!(!sandbox.store().exists());
+    // What runs virtual machines is looked for where programs are.
+    let told = "engine  qemu-tcg usable";
+    assert!(ended.stdout.contains(told), "{ended}");
+    let nowhere = sandbox
+        .pyro(["doctor"])
+        .env("PATH", "/nowhere")
+        .run()
+        .code(0);
+    let told = "engine  qemu-tcg not usable: there is no qemu-system-";
+    assert!(nowhere.stdout.contains(told), "{nowhere}");
     // What is no store and cannot become one.
     fs_err::create_dir_all(sandbox.store().join("store/theirs")).unwrap();
     let found = document(&sandbox, &[], 78);

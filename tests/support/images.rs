@@ -6,4 +6,5 @@ pub mod layout;
 pub mod many_files;
 pub mod packages;
 pub mod push;
+pub mod tiny;
 pub mod vm;

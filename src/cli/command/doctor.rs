@@ -16,13 +16,15 @@ use crate::cli::session::Session;
 use crate::cli::settings::{Flags, Settings};
 use crate::model::escape::Line;
 use crate::model::oci_reference::RegistryHost;
+use crate::run::engine::{Choice, Mode};
+use crate::run::{Engine as _, available};
 use crate::store::Trust;
 use crate::verb::{Diagnosis, diagnose};
 
 /// Look for what keeps pyro from working here, and say what to do about it
 ///
-/// Looks at the store, its file system, free space, this account's rights, the lower store and the configuration. What
-/// the file system can is tried in the store; nothing is left there. The exit code says what is wrong: 0 where the store can
+/// Looks at the store, its file system, free space, this account's rights, the lower store, the configuration, and what can
+/// run virtual machines. What the file system can is tried in the store; nothing is left there. The exit code says what is wrong: 0 where the store can
 /// be used or made, 73 no space, 77 denied, 78 a bad place.
 ///
 /// With HOST it also tells what would be asked for what that registry has, and asks: mirrors in their order, where each
@@ -97,6 +99,7 @@ fn document(settings: &Settings, mut found: Diagnosis) -> (json::Doctor, Option<
         group: found.group,
         lower: found.lower.map(|(path, there)| file(&path, there)),
         files: files.map(|(path, exists)| file(path, *exists)).collect(),
+        engines: engines(settings),
         problems: findings.collect(),
         registry: None,
     };
@@ -112,6 +115,30 @@ fn finding(fatal: bool, failure: &Failure) -> json::Finding {
         causes: failure.causes.clone(),
         hint: failure.hint.clone(),
     }
+}
+
+fn engines(settings: &Settings) -> Vec<json::EngineFound> {
+    let (usable, unfit) = available(Choice::Auto, &settings.search_path);
+    let all = Mode::ALL.into_iter().map(|mode| {
+        let reason = unfit.iter().find(|reason| reason.mode == mode);
+        json::EngineFound {
+            execution_mode: mode.as_str(),
+            usable: usable.iter().any(|engine| engine.mode() == mode),
+            why: reason.map(|reason| reason.why.clone()),
+            hint: reason.and_then(|reason| reason.hint.clone()),
+        }
+    });
+    all.collect()
+}
+
+/// Whether an engine can be used, and if not, why and what helps.
+fn engine(found: &json::EngineFound) -> String {
+    let state = match (&found.why, &found.hint) {
+        (None, _) => "usable".to_owned(),
+        (Some(why), None) => format!("not usable: {why}"),
+        (Some(why), Some(hint)) => format!("not usable: {why} ({hint})"),
+    };
+    format!("{} {state}", found.execution_mode)
 }
 
 fn text(found: &json::Doctor) -> String {
@@ -171,6 +198,8 @@ fn rows(found: &json::Doctor) -> Vec<(&'static str, String)> {
     }
     rows.extend(found.lower.as_ref().map(|lower| ("lower", shown(lower))));
     rows.extend(found.files.iter().map(|file| ("config", shown(file))));
+    let engines = found.engines.iter();
+    rows.extend(engines.map(|found| ("engine", Line(&engine(found)).to_string())));
     rows
 }
 

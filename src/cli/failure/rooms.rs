@@ -21,6 +21,7 @@ impl From<Error> for Failure {
             Error::Fetch(error) => error.into(),
             Error::Profile(error) => error.into(),
             Error::Gc(error) => error.into(),
+            Error::Run(error) => error.into(),
             other => Self::of(kind(&other), &other),
         };
         match hint {
@@ -46,7 +47,9 @@ fn kind(error: &Error) -> Kind {
         | Error::ReservedProfile => Kind::Configuration,
         Error::UnknownPath { .. } | Error::InLower { .. } | Error::Root(_) => Kind::Usage,
         Error::ReadOnlyStore { source, .. } => kind_of_store(source),
-        Error::Platform { .. } | Error::NotInstalled { .. } => Kind::Unavailable,
+        Error::Platform { .. } | Error::NotInstalled { .. } | Error::OtherMachine { .. } => {
+            Kind::Unavailable
+        }
         // Without a lock every block is missing, which is what stale means.
         Error::NoLock { .. }
         | Error::Unmerged { .. }
@@ -63,7 +66,8 @@ fn kind(error: &Error) -> Kind {
         | Error::Store(_)
         | Error::Fetch(_)
         | Error::Profile(_)
-        | Error::Gc(_) => Kind::Unclassified,
+        | Error::Gc(_)
+        | Error::Run(_) => Kind::Unclassified,
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Doctor {
     pub lower: Option<File>,
     /// The configuration files that were looked for, the stronger first.
     pub files: Vec<File>,
+    /// What can run virtual machines here, the one that is taken first before the others.
+    pub engines: Vec<EngineFound>,
     /// What is wrong, or should be known, the worst first.
     pub problems: Vec<Finding>,
     /// The registry that was named; null where none was.
@@ -87,6 +89,19 @@ pub struct AccountRights {
     pub may_read: bool,
     /// Whether it may write to the store, or make it.
     pub may_write: bool,
+}
+
+/// Something that runs virtual machines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct EngineFound {
+    /// How it does: `qemu-kvm`, `qemu-tcg`.
+    pub execution_mode: &'static str,
+    /// Whether it can be used.
+    pub usable: bool,
+    /// Why not; null where it can be used.
+    pub why: Option<String>,
+    /// What to do about that, where something can be done.
+    pub hint: Option<String>,
 }
 
 /// Something that is wrong, or should be known.

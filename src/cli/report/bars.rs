@@ -53,7 +53,7 @@ impl Bars {
 
     fn phase(&self, environment: &str, phase: Phase) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if phase == Phase::Ready {
+        if matches!(phase, Phase::Ready | Phase::Execute) {
             if let Some(line) = running.environments.remove(environment) {
                 line.finish_and_clear();
             }

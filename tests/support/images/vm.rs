@@ -61,7 +61,7 @@ impl VmEnvironment {
 }
 
 /// Where `tests/gate/setup.sh` puts the kernel that it gets from the Debian package.
-fn kernel() -> PathBuf {
+pub(super) fn kernel() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let kernel = target.join("kernel/vmlinuz");
     assert!(

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::cli::json::env::Environment;
 use crate::model::manifest::MANIFEST_NAME;
 use crate::model::platform::Platform;
+use crate::run::engine::Mode;
 use crate::verb::{Found, Inspected, Outcome};
 
 /// Which pyro can use an environment of manifest schema 1.
@@ -32,6 +33,11 @@ pub(super) fn describe(
             .map(|(_, path)| path.display().to_string())
     };
     let path = outcome.map(|outcome| outcome.published.path());
+    let bootable = artifact("kernel").is_some() && artifact("rootfs").is_some();
+    let engines = match (bootable, *platform == Platform::host()) {
+        (true, true) => Mode::ALL.map(Mode::as_str).to_vec(),
+        _ => Vec::new(),
+    };
     Environment {
         name: declared.name.clone(),
         version: declared.version.clone(),
@@ -56,6 +62,7 @@ pub(super) fn describe(
         install_manifest: path.map(|path| path.join(MANIFEST_NAME).display().to_string()),
         kernel_image: artifact("kernel"),
         rootfs_image: artifact("rootfs"),
+        engines: outcome.map(|_| engines),
         source: inspected.source.clone(),
     }
 }
@@ -93,6 +100,14 @@ pub(super) fn text(environment: &Environment) -> String {
         ("path", environment.install_dir.clone()),
         ("kernel", environment.kernel_image.clone()),
         ("rootfs", environment.rootfs_image.clone()),
+        (
+            "engines",
+            environment
+                .engines
+                .as_ref()
+                .map(|all| all.join(" "))
+                .filter(|all| !all.is_empty()),
+        ),
     ];
     rows.iter()
         .filter_map(|(key, value)| Some(format!("{key:<13}{}\n", escaped(value.as_deref()?))))

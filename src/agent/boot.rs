@@ -1,0 +1,262 @@
+//! The agent as process 1 of a virtual machine: from the kernel's first file system to a root that a command can use.
+//!
+//! 1. Mount the kernel's own file systems and load the modules that pyro put beside the agent, in their order.
+//! 2. Find the port that pyro is at the other end of. Until then the console is all there is to complain on.
+//! 3. Mount the image read-only, and over it an overlay in memory, where everything that is written goes.
+//! 4. Make that the root, and give the memory of the first one back.
+//!
+//! What is to be done is said by `/pyro/boot`, a line `key=value` each, which pyro writes.
+
+use std::ffi::{CStr, CString};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::chroot;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::serve::{self, tell_trouble};
+use super::sys::{self, Mount};
+
+const READ_ONLY: u32 = 1;
+const NO_SUID: u32 = 2;
+const NO_DEV: u32 = 4;
+const NO_EXEC: u32 = 8;
+const MOVE: u32 = 8192;
+
+/// How long a device may take to come once its driver is there.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What cannot be done, as a line for people.
+type Trouble = String;
+
+trait Doing<T> {
+    fn doing(self, what: &str) -> Result<T, Trouble>;
+}
+
+impl<T> Doing<T> for io::Result<T> {
+    fn doing(self, what: &str) -> Result<T, Trouble> {
+        self.map_err(|error| format!("cannot {what}: {error}"))
+    }
+}
+
+/// What pyro asks for.
+struct Plan {
+    /// The name of the port.
+    port: String,
+    /// The image's device.
+    device: String,
+    /// The type of file system in it.
+    kind: String,
+    /// How large what is written may get, in the words of tmpfs.
+    scratch: String,
+    /// The machine's name.
+    hostname: String,
+}
+
+impl Plan {
+    fn read() -> Result<Self, Trouble> {
+        let text = fs::read_to_string("/pyro/boot").doing("read /pyro/boot")?;
+        let value = |key: &str| {
+            let mut lines = text.lines();
+            let value = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            value
+                .map(str::to_owned)
+                .ok_or_else(|| format!("/pyro/boot has no `{key}`"))
+        };
+        Ok(Self {
+            port: value("port")?,
+            device: value("device")?,
+            kind: value("type")?,
+            scratch: value("scratch")?,
+            hostname: value("hostname")?,
+        })
+    }
+}
+
+/// Runs a virtual machine from its first process to its end; never comes back.
+pub fn boot() -> ! {
+    if let Err(trouble) = run() {
+        // The console is read by pyro, and shown where there was no hello.
+        eprintln!("pyro-agent: {trouble}");
+    }
+    let error = sys::power_off();
+    // The kernel panics when its first process ends, which ends the machine as well.
+    panic!("cannot power off: {error}");
+}
+
+fn run() -> Result<(), Trouble> {
+    mount_kernel_file_systems()?;
+    let children = sys::children().doing("watch for ended processes")?;
+    let events = sys::uevents(PATIENCE).doing("listen for devices")?;
+    load_modules()?;
+    let plan = Plan::read()?;
+    let mut port = open_port(&plan.port, &events)?;
+    let prepared = prepare(&plan, &events);
+    drop(events);
+    match prepared {
+        Ok(()) => serve::serve(port, children)
+            .map(|_ended| ())
+            .doing("talk to pyro"),
+        Err(trouble) => tell_trouble(&mut port, &trouble).doing("talk to pyro"),
+    }
+}
+
+fn prepare(plan: &Plan, events: &File) -> Result<(), Trouble> {
+    let device = Path::new(&plan.device);
+    until(events, &format!("find {}", plan.device), || {
+        device.exists().then_some(())
+    })?;
+    mount_root(plan)?;
+    enter_root()?;
+    fs::write("/proc/sys/kernel/hostname", &plan.hostname).doing("name the machine")
+}
+
+fn text(text: &str) -> Result<CString, Trouble> {
+    CString::new(text).map_err(|_nul| format!("`{}` has a NUL in it", text.escape_debug()))
+}
+
+fn mount(
+    source: &CStr,
+    target: &str,
+    kind: &CStr,
+    flags: u32,
+    options: &CStr,
+) -> Result<(), Trouble> {
+    let doing = format!("mount {} at {target}", source.to_string_lossy());
+    let target = text(target)?;
+    let mount = Mount {
+        source,
+        target: &target,
+        kind,
+        flags,
+        options,
+    };
+    mount.mount().doing(&doing)
+}
+
+fn make_folder(path: &str) -> Result<(), Trouble> {
+    fs::create_dir_all(path).doing(&format!("make {path}"))
+}
+
+fn mount_kernel_file_systems() -> Result<(), Trouble> {
+    let hard = NO_SUID | NO_DEV | NO_EXEC;
+    for folder in ["/proc", "/sys", "/dev"] {
+        make_folder(folder)?;
+    }
+    mount(c"proc", "/proc", c"proc", hard, c"")?;
+    mount(c"sysfs", "/sys", c"sysfs", hard, c"")?;
+    // The kernel may have mounted it already.
+    let devices = mount(c"devtmpfs", "/dev", c"devtmpfs", NO_SUID, c"mode=0755");
+    if Path::new("/dev/null").exists() {
+        return Ok(());
+    }
+    devices
+}
+
+fn load_modules() -> Result<(), Trouble> {
+    let Ok(entries) = fs::read_dir("/pyro/modules") else {
+        return Ok(());
+    };
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    for file in files {
+        let doing = format!("load {}", file.display());
+        let module = File::open(&file).doing(&doing)?;
+        match sys::load_module(&module) {
+            // It is a part of this kernel.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => other.doing(&doing)?,
+        }
+    }
+    Ok(())
+}
+
+/// Looks until something is there; between two looks a device must have come.
+fn until<T>(
+    mut events: &File,
+    doing: &str,
+    mut look: impl FnMut() -> Option<T>,
+) -> Result<T, Trouble> {
+    let begun = Instant::now();
+    let mut event = [0; 4096];
+    loop {
+        if let Some(found) = look() {
+            return Ok(found);
+        }
+        // An overrun says that there were many: a look is due all the same.
+        let heard = events.read(&mut event);
+        let silent = heard.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        if silent || begun.elapsed() > PATIENCE {
+            return Err(format!("cannot {doing}: no such device came"));
+        }
+    }
+}
+
+fn open_port(name: &str, events: &File) -> Result<File, Trouble> {
+    let device = until(events, &format!("find the port {name}"), || {
+        let ports = fs::read_dir("/sys/class/virtio-ports").ok()?;
+        let mut ports = ports.flatten();
+        let port = ports.find(|port| {
+            let known = fs::read_to_string(port.path().join("name"));
+            known.is_ok_and(|known| known.trim_end() == name)
+        })?;
+        let device = Path::new("/dev").join(port.file_name());
+        device.exists().then_some(device)
+    })?;
+    let options = &mut File::options();
+    let port = options.read(true).write(true).open(&device);
+    port.doing(&format!("open {}", device.display()))
+}
+
+fn mount_root(plan: &Plan) -> Result<(), Trouble> {
+    for folder in ["/pyro/lower", "/pyro/scratch", "/root.new"] {
+        make_folder(folder)?;
+    }
+    let (device, kind) = (text(&plan.device)?, text(&plan.kind)?);
+    let lower = mount(&device, "/pyro/lower", &kind, READ_ONLY, c"");
+    if lower.is_err() && plan.kind == "ext4" {
+        // A journal that was not finished cannot be replayed here; what it has not told is not there.
+        mount(&device, "/pyro/lower", &kind, READ_ONLY, c"noload")?;
+    } else {
+        lower?;
+    }
+    let size = text(&format!("mode=0755,size={}", plan.scratch))?;
+    mount(c"tmpfs", "/pyro/scratch", c"tmpfs", 0, &size)?;
+    make_folder("/pyro/scratch/upper")?;
+    make_folder("/pyro/scratch/work")?;
+    let layers = c"lowerdir=/pyro/lower,upperdir=/pyro/scratch/upper,workdir=/pyro/scratch/work";
+    mount(c"overlay", "/root.new", c"overlay", 0, layers)
+}
+
+fn enter_root() -> Result<(), Trouble> {
+    for (folder, moved) in [("/dev", c"/dev"), ("/proc", c"/proc"), ("/sys", c"/sys")] {
+        let target = format!("/root.new{folder}");
+        make_folder(&target)?;
+        mount(moved, &target, c"", MOVE, c"")?;
+    }
+    // The kernel has read them; what they take is memory of the machine.
+    let _kept = fs::remove_dir_all("/pyro/modules");
+    std::env::set_current_dir("/root.new").doing("enter the root")?;
+    mount(c".", "/", c"", MOVE, c"")?;
+    chroot(".").doing("change the root")?;
+    std::env::set_current_dir("/").doing("enter the root")?;
+    let hard = NO_SUID | NO_DEV;
+    let rest = [
+        (
+            "/dev/pts",
+            c"devpts",
+            hard | NO_EXEC,
+            c"mode=0620,ptmxmode=0666",
+        ),
+        ("/dev/shm", c"tmpfs", hard, c"mode=1777"),
+        ("/run", c"tmpfs", hard, c"mode=0755"),
+        ("/tmp", c"", 0, c""),
+    ];
+    for (folder, kind, flags, options) in rest {
+        make_folder(folder)?;
+        if !kind.is_empty() {
+            mount(kind, folder, kind, flags, options)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,298 @@
+//! The system calls that std has no words for: the only file of the agent that is not checked for memory safety.
+//!
+//! The C library is linked in any case; its functions are declared here, so that the agent needs nothing but rustc.
+#![allow(
+    unsafe_code,
+    reason = "system calls without a safe form in std; each call says why its arguments are valid"
+)]
+
+use std::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+use std::time::Duration;
+
+#[repr(C)]
+struct PollFd {
+    fd: RawFd,
+    events: i16,
+    revents: i16,
+}
+
+/// As large as that of every C library for Linux.
+#[repr(C)]
+struct SigSet([u64; 16]);
+
+#[repr(C)]
+struct Winsize {
+    rows: u16,
+    columns: u16,
+    pixels: [u16; 2],
+}
+
+unsafe extern "C" {
+    fn poll(fds: *mut PollFd, count: c_ulong, timeout: c_int) -> c_int;
+    fn sigprocmask(how: c_int, set: *const SigSet, old: *mut SigSet) -> c_int;
+    fn signalfd(fd: c_int, mask: *const SigSet, flags: c_int) -> c_int;
+    fn waitpid(pid: c_int, status: *mut c_int, options: c_int) -> c_int;
+    fn kill(pid: c_int, signal: c_int) -> c_int;
+    fn ioctl(fd: c_int, request: c_ulong, ...) -> c_int;
+    fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
+    fn setsid() -> c_int;
+    fn mount(
+        source: *const c_char,
+        target: *const c_char,
+        kind: *const c_char,
+        flags: c_ulong,
+        data: *const c_void,
+    ) -> c_int;
+    fn reboot(command: c_int) -> c_int;
+    fn syscall(number: c_long, ...) -> c_long;
+    fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
+    fn bind(fd: c_int, address: *const c_void, length: u32) -> c_int;
+}
+
+const SIGCHLD: u32 = 17;
+const SIG_BLOCK: c_int = 0;
+const CLOEXEC: c_int = 0o2_000_000;
+const NONBLOCK: c_int = 0o4000;
+const WNOHANG: c_int = 1;
+const FIONREAD: c_ulong = 0x541b;
+const TIOCSCTTY: c_ulong = 0x540e;
+const TIOCSWINSZ: c_ulong = 0x5414;
+const TIOCSPTLCK: c_ulong = 0x4004_5431;
+const TIOCGPTPEER: c_ulong = 0x5441;
+#[cfg(target_arch = "x86_64")]
+const FINIT_MODULE: c_long = 313;
+#[cfg(target_arch = "aarch64")]
+const FINIT_MODULE: c_long = 273;
+
+/// Something can be read, or the other side has gone.
+pub const READABLE: i16 = 1;
+/// Something can be written.
+pub const WRITABLE: i16 = 4;
+
+fn checked(result: c_int) -> io::Result<c_int> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
+
+/// Waits until one of these is as wanted, has failed or is closed; says which are.
+///
+/// A place without descriptor is passed over.
+pub fn wait<const N: usize>(wanted: [(Option<BorrowedFd<'_>>, i16); N]) -> io::Result<[i16; N]> {
+    let mut fds = wanted.map(|(fd, events)| PollFd {
+        fd: fd.map_or(-1, |fd| fd.as_raw_fd()),
+        events,
+        revents: 0,
+    });
+    loop {
+        // SAFETY: an array of N structures of the kernel's form, which lives during the call.
+        match checked(unsafe { poll(fds.as_mut_ptr(), N as c_ulong, -1) }) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+            Ok(_) => return Ok(fds.map(|fd| fd.revents)),
+        }
+    }
+}
+
+/// From here on, an ended child is told by this descriptor and by no signal.
+pub fn children() -> io::Result<File> {
+    let mut set = SigSet([0; 16]);
+    set.0[0] = 1 << (SIGCHLD - 1);
+    // SAFETY: a complete set; the old one is not asked for.
+    checked(unsafe { sigprocmask(SIG_BLOCK, &raw const set, std::ptr::null_mut()) })?;
+    // SAFETY: as above; a new descriptor is made.
+    let fd = checked(unsafe { signalfd(-1, &raw const set, CLOEXEC | NONBLOCK) })?;
+    // SAFETY: it was just made and belongs to nobody else.
+    Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+/// A child that has ended, and its status as the kernel gives it.
+pub fn reap() -> Option<(i32, i32)> {
+    let mut status = 0;
+    // SAFETY: `status` is written by the call only.
+    let pid = unsafe { waitpid(-1, &raw mut status, WNOHANG) };
+    (pid > 0).then_some((pid, status))
+}
+
+/// Sends a signal to the process group of `leader`; to nobody where it has ended.
+pub fn signal_group(leader: u32, signal: u8) {
+    if let Ok(leader) = c_int::try_from(leader)
+        && leader > 1
+    {
+        // SAFETY: no memory is involved.
+        let _gone = unsafe { kill(-leader, signal.into()) };
+    }
+}
+
+/// How many bytes stand in a pipe.
+pub fn waiting(pipe: &impl AsRawFd) -> usize {
+    let mut count: c_int = 0;
+    // SAFETY: FIONREAD writes one int.
+    let done = unsafe { ioctl(pipe.as_raw_fd(), FIONREAD, &raw mut count) };
+    if done < 0 {
+        return 0;
+    }
+    usize::try_from(count).unwrap_or_default()
+}
+
+/// Reads and writes of this descriptor do not wait any more.
+pub fn never_wait(file: &impl AsRawFd) -> io::Result<()> {
+    // SAFETY: F_GETFL and F_SETFL take and give a number.
+    let flags = checked(unsafe { fcntl(file.as_raw_fd(), 3) })?;
+    // SAFETY: as above.
+    checked(unsafe { fcntl(file.as_raw_fd(), 4, flags | NONBLOCK) }).map(|_| ())
+}
+
+/// The command leads a session of its own; with a terminal, its stdin controls it.
+pub fn lead_session(command: &mut Command, with_terminal: bool) {
+    let lead = move || {
+        // SAFETY: no memory is involved.
+        checked(unsafe { setsid() })?;
+        if with_terminal {
+            // SAFETY: TIOCSCTTY takes a number.
+            checked(unsafe { ioctl(0, TIOCSCTTY, 0) })?;
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec only two system calls are made.
+    unsafe {
+        command.pre_exec(lead);
+    }
+}
+
+/// A new terminal of this size: our side and the command's.
+pub fn terminal(rows: u16, columns: u16) -> io::Result<(File, OwnedFd)> {
+    let options = &mut File::options();
+    let ours = options.read(true).write(true).open("/dev/ptmx")?;
+    let unlocked: c_int = 0;
+    // SAFETY: TIOCSPTLCK reads one int.
+    checked(unsafe { ioctl(ours.as_raw_fd(), TIOCSPTLCK, &raw const unlocked) })?;
+    // O_RDWR | O_NOCTTY
+    let flags = 2 | 0o400 | CLOEXEC;
+    // SAFETY: TIOCGPTPEER takes flags and makes a new descriptor.
+    let theirs = checked(unsafe { ioctl(ours.as_raw_fd(), TIOCGPTPEER, flags) })?;
+    // SAFETY: it was just made and belongs to nobody else.
+    let theirs = unsafe { OwnedFd::from_raw_fd(theirs) };
+    resize(&ours, rows, columns)?;
+    Ok((ours, theirs))
+}
+
+/// Says how large the terminal is; who runs in it gets SIGWINCH.
+pub fn resize(terminal: &impl AsRawFd, rows: u16, columns: u16) -> io::Result<()> {
+    let size = Winsize {
+        rows,
+        columns,
+        pixels: [0; 2],
+    };
+    // SAFETY: TIOCSWINSZ reads one such structure.
+    checked(unsafe { ioctl(terminal.as_raw_fd(), TIOCSWINSZ, &raw const size) }).map(|_| ())
+}
+
+/// How something is mounted.
+pub struct Mount<'a> {
+    /// A device, a folder, or a word.
+    pub source: &'a CStr,
+    /// Where.
+    pub target: &'a CStr,
+    /// The type of file system.
+    pub kind: &'a CStr,
+    /// MS_RDONLY (1), MS_NOSUID (2), MS_NODEV (4), MS_NOEXEC (8), MS_MOVE (8192).
+    pub flags: u32,
+    /// Options.
+    pub options: &'a CStr,
+}
+
+impl Mount<'_> {
+    /// Mounts it.
+    pub fn mount(&self) -> io::Result<()> {
+        let options = self.options.as_ptr().cast();
+        let (source, target) = (self.source.as_ptr(), self.target.as_ptr());
+        let kind = self.kind.as_ptr();
+        // SAFETY: four texts that end with NUL and live during the call.
+        checked(unsafe { mount(source, target, kind, self.flags.into(), options) }).map(|_| ())
+    }
+}
+
+/// Loads a module of the kernel.
+pub fn load_module(module: &File) -> io::Result<()> {
+    let options: &CStr = c"";
+    // SAFETY: a descriptor, a text that ends with NUL, and flags.
+    let loaded = unsafe { syscall(FINIT_MODULE, module.as_raw_fd(), options.as_ptr(), 0) };
+    if loaded < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Tells of devices that come, from now on; a read that waited for so long fails.
+pub fn uevents(patience: Duration) -> io::Result<File> {
+    #[repr(C)]
+    struct Address {
+        family: u16,
+        pad: u16,
+        pid: u32,
+        groups: u32,
+    }
+    #[repr(C)]
+    struct Time {
+        seconds: i64,
+        micros: i64,
+    }
+    unsafe extern "C" {
+        fn setsockopt(
+            fd: c_int,
+            level: c_int,
+            name: c_int,
+            value: *const c_void,
+            length: u32,
+        ) -> c_int;
+    }
+    // AF_NETLINK, SOCK_DGRAM, NETLINK_KOBJECT_UEVENT.
+    // SAFETY: three numbers; a new descriptor is made.
+    let fd = checked(unsafe { socket(16, 2 | CLOEXEC, 15) })?;
+    // SAFETY: it was just made and belongs to nobody else.
+    let events = unsafe { File::from_raw_fd(fd) };
+    let address = Address {
+        family: 16,
+        pad: 0,
+        pid: 0,
+        groups: 1,
+    };
+    let time = Time {
+        seconds: i64::try_from(patience.as_secs()).unwrap_or(i64::MAX),
+        micros: patience.subsec_micros().into(),
+    };
+    // SOL_SOCKET, SO_RCVTIMEO.
+    // SAFETY: a structure of the kernel's form with its length.
+    checked(unsafe { setsockopt(fd, 1, 20, (&raw const time).cast(), 16) })?;
+    // SAFETY: the same.
+    checked(unsafe { bind(fd, (&raw const address).cast(), 12) })?;
+    Ok(events)
+}
+
+/// Switches the machine off; comes back only where that is refused.
+pub fn power_off() -> io::Error {
+    // SAFETY: a number.
+    unsafe { reboot(0x4321_fedc) };
+    io::Error::last_os_error()
+}
+
+/// A descriptor that this process was started with.
+pub fn inherited(number: RawFd) -> io::Result<File> {
+    // F_GETFD says whether there is one.
+    // SAFETY: a number.
+    checked(unsafe { fcntl(number, 1) })?;
+    // SAFETY: it is open, and nothing else in this program knows of it.
+    let file = unsafe { File::from_raw_fd(number) };
+    // FD_CLOEXEC: the command has no business with it.
+    // SAFETY: a number.
+    checked(unsafe { fcntl(number, 2, 1) })?;
+    Ok(file)
+}

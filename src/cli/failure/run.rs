@@ -1,0 +1,52 @@
+//! Why a command could not be run in an environment: kind, exit code, and what to do next.
+
+use super::{Failure, Kind};
+use crate::agent::message::Stage;
+use crate::run::Error;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::NotBuilt => Kind::Unclassified,
+            Error::NoArtifact { .. } | Error::NoEngine { .. } => Kind::Unavailable,
+            Error::Io { source, .. } => Kind::of_io(source),
+            Error::System { .. } | Error::Trouble { .. } => Kind::Io,
+            Error::UnknownImage { .. }
+            | Error::Module { .. }
+            | Error::WhichRelease { .. }
+            | Error::Protocol(_)
+            | Error::Order { .. }
+            | Error::Version { .. } => Kind::Integrity,
+            Error::Boot { .. } | Error::Interrupted { .. } => Kind::Temporary,
+            Error::TooLong(_) => Kind::Usage,
+            Error::Command {
+                stage: Stage::Program,
+                source,
+                ..
+            } if source.kind() == std::io::ErrorKind::NotFound => Kind::NoCommand,
+            Error::Command { .. } => Kind::CannotExecute,
+        };
+        let mut failure = Self::of(kind, &error);
+        match error {
+            Error::NotBuilt => failure.hint("build it with its default features"),
+            Error::NoArtifact { role } => failure.hint(format!(
+                "declare it: artifacts = {{ {role} = \"...\" }}; `pyro hold` hands over paths of any environment"
+            )),
+            Error::NoEngine { unfit } => match unfit.into_iter().find_map(|one| one.hint) {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            },
+            Error::Boot { said, .. } => {
+                failure.causes.extend(said);
+                failure.hint("--boot-timeout-seconds, --mem-mib and --engine change how it is started; `pyro doctor` shows the engines")
+            }
+            Error::Command {
+                stage: Stage::Program,
+                ..
+            } if failure.kind == Kind::NoCommand => {
+                failure.hint("name a program in the PATH of the environment, or its path there")
+            }
+            _ => failure,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! How engines are chosen, and what they are started with.
+
+use super::qemu::Numbers;
+use super::{Choice, Mode, Qemu, available};
+use crate::run::machine::Size;
+
+const NUMBERS: Numbers = Numbers {
+    kernel: 3,
+    initrd: 4,
+    image: 5,
+    agent: 6,
+    console: 7,
+};
+
+/// A folder with a program of QEMU's name that is never run.
+fn with_qemu() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["qemu-system-x86_64", "qemu-system-aarch64"] {
+        let program = folder.path().join(name);
+        fs_err::write(&program, "").unwrap();
+        fs_err::set_permissions(program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    folder
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn the_words_of_qemu() {
+    let folder = with_qemu();
+    let qemu = Qemu::find(Mode::QemuTcg, &[folder.path().to_owned()]).unwrap();
+    let size = Size {
+        vcpus: 2,
+        memory_mib: 256,
+        scratch: None,
+    };
+    let words = qemu.words(size, NUMBERS);
+    let words: Vec<&str> = words.iter().map(|word| word.to_str().unwrap()).collect();
+    let lines = words.join(" ").replace(" -", "\n-");
+    insta::assert_snapshot!(lines, @"
+    -no-user-config
+    -nodefaults
+    -no-reboot
+    -display none
+    -machine q35,usb=off,vmport=off,accel=tcg
+    -cpu max
+    -smp 2
+    -m 256M
+    -kernel /proc/self/fd/3
+    -initrd /proc/self/fd/4
+    -append quiet panic=-1 cryptomgr.notests lsm= audit=0 random.trust_cpu=on console=ttyS0
+    -add-fd fd=5,set=1,opaque=image
+    -drive if=none,id=image,file=/dev/fdset/1,format=raw,readonly=on
+    -device virtio-blk-pci,drive=image
+    -chardev socket,id=agent,fd=6
+    -device virtio-serial-pci
+    -device virtserialport,chardev=agent,name=pyro
+    -chardev socket,id=console,fd=7
+    -serial chardev:console
+    ");
+}
+
+#[test]
+fn without_its_program_an_engine_says_what_to_install() {
+    let folder = tempfile::tempdir().unwrap();
+    let (usable, unfit) = available(Choice::Auto, &[folder.path().to_owned()]);
+    assert_eq!(usable, []);
+    assert_eq!(unfit.len(), 2);
+    for reason in unfit {
+        assert!(
+            reason.to_string().contains("there is no qemu-system-"),
+            "{reason}"
+        );
+        assert!(reason.hint.unwrap().contains("qemu-system-"));
+    }
+}
+
+#[test]
+fn only_what_is_asked_for_is_looked_at() {
+    let folder = with_qemu();
+    let path = [folder.path().to_owned()];
+    let (usable, unfit) = available(Choice::Only(Mode::QemuTcg), &path);
+    assert_eq!((usable.len(), unfit.len()), (1, 0));
+    // KVM or not, QEMU that translates is always there behind it.
+    for choice in [Choice::Auto, Choice::Qemu] {
+        let (usable, unfit) = available(choice, &path);
+        assert_eq!(usable.len() + unfit.len(), 2);
+        assert_eq!(
+            usable.last().unwrap(),
+            &Qemu::find(Mode::QemuTcg, &path).unwrap()
+        );
+    }
+}

@@ -1,0 +1,54 @@
+//! The first file system of a machine, made in memory: the agent, the modules, and what the agent shall do.
+//!
+//! ```text
+//! init               the agent
+//! dev/console, dev/null
+//! pyro/boot          key=value lines
+//! pyro/modules/NN-<name>.ko   in the order in which they are loaded
+//! ```
+
+use std::fmt::Write as _;
+
+use super::modules::Module;
+use super::newc::Archive;
+
+/// The name of the port that the agent talks on.
+pub(super) const PORT: &str = "pyro";
+
+/// What the agent is told.
+#[derive(Debug, Clone)]
+pub(super) struct Boot<'a> {
+    /// The type of file system in the image.
+    pub(super) file_system: &'a str,
+    /// How large what is written may get, in the words of tmpfs.
+    pub(super) scratch: String,
+    /// The machine's name.
+    pub(super) hostname: &'a str,
+}
+
+/// The archive.
+pub(super) fn initrd(agent: &[u8], modules: &[Module], boot: &Boot<'_>) -> Vec<u8> {
+    let mut archive = Archive::default();
+    archive.folder("dev");
+    archive.device("dev/console", 0o600, (5, 1));
+    archive.device("dev/null", 0o666, (1, 3));
+    archive.file("init", 0o755, agent);
+    archive.folder("pyro");
+    let mut text = String::new();
+    for (key, value) in [
+        ("port", PORT),
+        ("device", "/dev/vda"),
+        ("type", boot.file_system),
+        ("scratch", &boot.scratch),
+        ("hostname", boot.hostname),
+    ] {
+        let _infallible = writeln!(text, "{key}={value}");
+    }
+    archive.file("pyro/boot", 0o400, text.as_bytes());
+    archive.folder("pyro/modules");
+    for (number, module) in modules.iter().enumerate() {
+        let name = format!("pyro/modules/{number:03}-{}.ko", module.name);
+        archive.file(&name, 0o400, &module.bytes);
+    }
+    archive.finish()
+}

@@ -1,0 +1,155 @@
+//! A machine as it is to be started: all that it needs is open, and nothing of it is on disk besides the store path.
+
+use std::fmt;
+use std::io::Write as _;
+use std::path::Path;
+
+use fs_err::File;
+use rustix::fs::{MemfdFlags, SealFlags};
+
+use super::AGENT;
+use super::error::Error;
+use super::image::FileSystemType;
+use super::initrd::{Boot, initrd};
+use super::kernel;
+use super::modules::Modules;
+
+/// What every machine needs to find its disk and its port, in an order that loads; what depends on what, the modules say.
+const DRIVERS: [&str; 9] = [
+    "virtio_ring",
+    "virtio",
+    "virtio_pci_modern_dev",
+    "virtio_pci_legacy_dev",
+    "virtio_pci",
+    "virtio_mmio",
+    "virtio_blk",
+    "virtio_console",
+    "overlay",
+];
+
+/// The artifacts that a machine is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'p> {
+    /// The kernel.
+    pub kernel: &'p Path,
+    /// The image of its root file system.
+    pub image: &'p Path,
+    /// A folder with modules of that kernel; without one it must have all that is needed built in.
+    pub modules: Option<&'p Path>,
+    /// An archive that is unpacked before pyro's own.
+    pub initrd: Option<&'p Path>,
+}
+
+/// How large a machine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Processors.
+    pub vcpus: u32,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Bytes that may be written in it; half of its memory where nothing is said.
+    pub scratch: Option<u64>,
+}
+
+/// A machine, ready to be started by an engine.
+#[derive(Debug)]
+pub struct Machine {
+    pub(super) kernel: File,
+    pub(super) image: File,
+    pub(super) initrd: File,
+    pub(super) size: Size,
+}
+
+impl Machine {
+    /// Opens all of it and makes the initrd; `hostname` is the name that the machine gets.
+    ///
+    /// # Errors
+    /// When a part cannot be read or used.
+    pub fn prepare(parts: &Parts<'_>, size: Size, hostname: &str) -> Result<Self, Error> {
+        let agent = AGENT.ok_or(Error::NotBuilt)?;
+        let kernel = open(parts.kernel)?;
+        let image = open(parts.image)?;
+        let kind = FileSystemType::of(&image)?;
+        let modules = match parts.modules {
+            Some(folder) => {
+                let wanted: Vec<&str> = DRIVERS.into_iter().chain([kind.module()]).collect();
+                Modules::find(folder, kernel::release(&kernel)?.as_deref())?.load(&wanted)?
+            }
+            None => Vec::new(),
+        };
+        let boot = Boot {
+            file_system: kind.module(),
+            scratch: Scratch(size.scratch).to_string(),
+            hostname,
+        };
+        let own = initrd(agent, &modules, &boot);
+        let initrd = in_memory(parts.initrd, &own)?;
+        Ok(Self {
+            kernel,
+            image,
+            initrd,
+            size,
+        })
+    }
+}
+
+/// The limit in the words of tmpfs.
+struct Scratch(Option<u64>);
+
+impl fmt::Display for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(bytes) => write!(f, "{bytes}"),
+            None => f.write_str("50%"),
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File, Error> {
+    File::open(path).map_err(|error| Error::io("open", path, error))
+}
+
+/// A file that is nowhere: the environment's own archive, then ours, which comes second and so wins.
+fn in_memory(first: Option<&Path>, own: &[u8]) -> Result<File, Error> {
+    let failed = |error: std::io::Error| Error::system("keep the initrd in memory", error);
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let file =
+        rustix::fs::memfd_create("pyro-initrd", flags).map_err(|error| failed(error.into()))?;
+    let mut file = File::from_parts(file.into(), "pyro-initrd");
+    if let Some(path) = first {
+        let mut first = open(path)?;
+        let count = std::io::copy(&mut first, &mut file);
+        let count = count.map_err(|error| Error::io("read", path, error))?;
+        let padding = count.next_multiple_of(4) - count;
+        let padding = usize::try_from(padding).unwrap_or_default();
+        file.write_all(&[0; 4][..padding]).map_err(failed)?;
+    }
+    file.write_all(own).map_err(failed)?;
+    let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    rustix::fs::fcntl_add_seals(&file, seals).map_err(|error| failed(error.into()))?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Seek as _};
+
+    use super::*;
+
+    #[test]
+    fn our_archive_comes_behind_the_environments_own_on_a_whole_word() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = folder.path().join("initrd");
+        fs_err::write(&first, b"theirs").unwrap();
+        let read = |first| {
+            let mut file = in_memory(first, b"ours").unwrap();
+            file.rewind().unwrap();
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).unwrap();
+            assert!(file.write_all(b"more").is_err());
+            bytes
+        };
+        assert_eq!(read(None), b"ours");
+        assert_eq!(read(Some(&first)), b"theirs\0\0ours");
+    }
+}
