@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""The life of an environment, through `pyro --json`: pull, inspect, use, prune.
+"""The life of an environment, through `pyro --json`: pull, inspect, use, prune, run.
 
-    examples/lifecycle.py [--pyro PROGRAM] [--store FOLDER] [--file DECLARATION] [--environment NAME]
+    examples/lifecycle.py [--pyro PROGRAM] [--store FOLDER] [--file DECLARATION] [--environment NAME] [--run NAME]
+
+The rule, in one sentence:
+  `run` always cleans up after itself, with success or failure; what was pulled stays until `env prune` or `gc`.
 
 What is cleaned up by itself:
+  - A virtual machine: nothing of it is on disk, and it is gone when its command has ended.
   - A command that fails removes what it had begun. Of one that is killed, a staging tree may stay; nobody sees it as
     installed, and the next prune removes it.
   - A download is removed once it has been unpacked.
@@ -104,17 +108,29 @@ def let_go(pyro):
         print("scratch is no longer declared, so prune removes it")
 
 
+def run(pyro, declaration, name):
+    """Runs a command in a virtual machine of an environment that can boot; the machine is gone afterwards."""
+    done = pyro("run", name, "--file", declaration, "--", "uname", "-s")
+    print(f"{name} runs {done['stdout'].strip()}, by {done['execution_mode']}; it came up in {done['boot_ms']} ms")
+    assert done["exit_code"] == 0 and done["cleanup"] == {"deleted": True, "reason": "post_exec_cleanup"}
+    assert Path(done["install_dir"]).is_dir()
+    print(f"the machine is gone, and {done['install_dir']} stays until it is pruned")
+
+
 def main():
-    parser = argparse.ArgumentParser(description="Pull, inspect, use and prune environments through pyro --json.")
+    parser = argparse.ArgumentParser(description="Pull, inspect, use, prune and run environments through pyro --json.")
     parser.add_argument("--pyro", default="pyro", help="the program (default: pyro)")
     parser.add_argument("--store", help="the store (default: pyro's own)")
     parser.add_argument("--file", default=Path(__file__).with_name("envs.toml"), help="the declaration")
     parser.add_argument("--environment", help="only this one (default: all of the declaration)")
+    parser.add_argument("--run", metavar="NAME", help="at the end, run a command in this one, which must be able to boot")
     options = parser.parse_args()
     pyro = Pyro(options.pyro, options.store)
     try:
         walk(pyro, options.file, options.environment)
         let_go(pyro)
+        if options.run:
+            run(pyro, options.file, options.run)
     except PyroError as error:
         print(f"{error.kind}: {error}", file=sys.stderr)
         if error.hint:

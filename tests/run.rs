@@ -13,8 +13,16 @@ mod support;
 mod inside;
 
 #[cfg(test)]
+#[path = "../examples/lifecycle.rs"]
+#[allow(dead_code, reason = "this binary uses a part of it")]
+mod lifecycle;
+
+#[cfg(test)]
 #[path = "run/ends.rs"]
 mod ends;
+#[cfg(test)]
+#[path = "run/lives.rs"]
+mod lives;
 #[cfg(test)]
 #[path = "run/refused.rs"]
 mod refused;

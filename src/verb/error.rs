@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::outcome::{Skipped, Why};
-use crate::model::name::EnvName;
+use crate::model::name::{EnvName, ProfileName};
 use crate::model::platform::Platform;
 use crate::model::store_path::StorePathName;
 
@@ -144,6 +144,14 @@ pub enum Error {
     NotInstalled {
         /// The environment.
         name: EnvName,
+    },
+    /// A profile does not show it, but it was pulled.
+    #[error("profile {profile} does not show environment `{name}`, which was pulled")]
+    OnlyPulled {
+        /// Its name.
+        name: EnvName,
+        /// The profile that was asked.
+        profile: ProfileName,
     },
     /// An artifact that the environment does not have.
     #[error("environment `{name}` has no artifact `{role}`; it has: {}", .known.join(", "))]

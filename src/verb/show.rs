@@ -49,7 +49,14 @@ pub fn shows(
     let name = &found.environment.name;
     let own = found.project.profile();
     let profile = profile.unwrap_or(&own);
-    let missing = || Error::NotInstalled { name: name.clone() };
+    let missing = || match is_pulled(cx, found, platform) {
+        Ok(true) => Error::OnlyPulled {
+            name: name.clone(),
+            profile: profile.clone(),
+        },
+        Ok(false) => Error::NotInstalled { name: name.clone() },
+        Err(error) => error,
+    };
     let live = profile::current(cx.store, profile)?.ok_or_else(missing)?;
     let links = [
         link_name(name, platform, &cx.host),
@@ -64,6 +71,13 @@ pub fn shows(
         profile: profile.clone(),
         generation: live.number,
     })
+}
+
+/// Whether the profile `pulled` has this environment of this declaration.
+fn is_pulled(cx: &Context<'_>, found: Found<'_>, platform: &Platform) -> Result<bool, Error> {
+    let live = profile::current(cx.store, &ProfileName::pulled())?;
+    let entry = entry(found, platform, &cx.host);
+    Ok(live.is_some_and(|live| live.environments.contains_key(&entry)))
 }
 
 /// The valid path that `profile`, or else the environment's own profile, shows for `found`.

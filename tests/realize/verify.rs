@@ -57,6 +57,17 @@ fn path_prints_the_store_path_and_its_artifacts() {
     ");
 }
 
+#[test]
+fn who_asks_for_what_was_only_pulled_is_told_where_it_is() {
+    let sandbox = with_artifacts("local = \"vm\"");
+    let pulled = ask(&sandbox, &["env", "pull", "vm"]);
+    let ended = run(&sandbox, &["path", "vm"]).code(69);
+    assert!(ended.stderr.contains("which was pulled"), "{ended}");
+    assert!(ended.stderr.contains("--profile pulled"), "{ended}");
+    let path = ask(&sandbox, &["path", "vm", "--profile", "pulled"]);
+    assert_eq!(path["path"], pulled["install_dir"]);
+}
+
 /// Changes a byte and puts back all that the quick check looks at.
 fn rot(path: &std::path::Path) {
     let mut bytes = fs_err::read(path).unwrap();

@@ -47,9 +47,10 @@ fn kind(error: &Error) -> Kind {
         | Error::ReservedProfile => Kind::Configuration,
         Error::UnknownPath { .. } | Error::InLower { .. } | Error::Root(_) => Kind::Usage,
         Error::ReadOnlyStore { source, .. } => kind_of_store(source),
-        Error::Platform { .. } | Error::NotInstalled { .. } | Error::OtherMachine { .. } => {
-            Kind::Unavailable
-        }
+        Error::Platform { .. }
+        | Error::NotInstalled { .. }
+        | Error::OnlyPulled { .. }
+        | Error::OtherMachine { .. } => Kind::Unavailable,
         // Without a lock every block is missing, which is what stale means.
         Error::NoLock { .. }
         | Error::Unmerged { .. }
@@ -93,6 +94,9 @@ fn hint(error: &Error) -> Option<String> {
         Error::LocalChanged { .. } => "`pyro lock` pins it as it is now".to_owned(),
         Error::OtherTree { .. } => {
             "`pyro lock --upgrade` takes what the source gives now".to_owned()
+        }
+        Error::OnlyPulled { .. } => {
+            "--profile pulled shows what was pulled; `pyro realize` puts it into the declaration's own".to_owned()
         }
         Error::NotInstalled { name } => format!("`pyro realize` or `pyro env pull {name}`"),
         Error::NoSource { skipped, .. } => match Error::last_reason(skipped) {
