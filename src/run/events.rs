@@ -125,6 +125,11 @@ impl SocketReader<'_> {
         } else {
             (&mut self.stderr, &self.outputs.stderr)
         };
+        if bytes.is_empty() {
+            // It would cost no credit, and so might come for ever.
+            let what = "it sent output without a byte";
+            return Err(Error::Order { what });
+        }
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         *left = left.checked_sub(length).ok_or(Error::Order {
             what: "it sent more output than it was granted",

@@ -55,6 +55,8 @@ pub(super) struct Conversation<'t> {
     met: Met,
     stdin: Option<OwnedFd>,
     appetite: Option<Sender<Appetite>>,
+    /// Bytes of input that were sent and not granted again.
+    unread: u32,
     /// Closed when this is dropped, which ends the reader of stdin.
     stop: Option<UnixStream>,
     started: Option<Instant>,
@@ -71,6 +73,7 @@ impl<'t> Conversation<'t> {
             met,
             stdin,
             appetite: None,
+            unread: 0,
             stop: None,
             started: None,
             cause: None,
@@ -121,9 +124,20 @@ impl<'t> Conversation<'t> {
                 return Err(error.unwrap_or_else(|| self.no_start("ended".to_owned())));
             }
             Event::Lost(error) => self.end(Over::Lost(error)),
-            Event::Appetite(bytes) => self.feed(Appetite::More(bytes)),
-            Event::Enough => self.feed(Appetite::Enough),
-            Event::Stdin(Some(bytes)) => self.send(&Message::Stdin(&bytes)),
+            // What was not sent cannot be granted again; so nobody can fill the queue of who reads stdin.
+            Event::Appetite(bytes) if (1..=self.unread).contains(&bytes) => {
+                self.unread -= bytes;
+                self.feed(Appetite::More(bytes));
+            }
+            Event::Enough => {
+                self.feed(Appetite::Enough);
+                self.appetite = None;
+            }
+            Event::Stdin(Some(bytes)) => {
+                let count = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                self.unread = self.unread.saturating_add(count);
+                self.send(&Message::Stdin(&bytes));
+            }
             Event::Stdin(None) => self.send(&Message::StdinEnd),
             Event::Written(Written::Grant(stream, bytes)) => {
                 let _lost = self.met.grants.send((stream, bytes));
@@ -135,6 +149,7 @@ impl<'t> Conversation<'t> {
             | Event::Started
             | Event::Failed(..)
             | Event::Trouble(_)
+            | Event::Appetite(_)
             | Event::Exit(_) => {
                 let what = "it said something out of its turn";
                 let error = Error::Order { what };

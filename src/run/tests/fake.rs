@@ -131,7 +131,16 @@ fn a_guest_that_goes_away_beneath_the_command_is_no_end_of_it() {
 
 #[test]
 fn what_only_pyro_sends_or_not_in_its_turn_ends_the_guest() {
-    let bad: [&[&[u8]]; 4] = [
+    let credit = |bytes| {
+        frame(&Message::Credit {
+            stream: Stream::Stdin,
+            bytes,
+        })
+    };
+    let bad: [&[&[u8]]; 7] = [
+        &[HELLO, STARTED, &credit(1)],
+        &[HELLO, STARTED, &credit(0)],
+        &[HELLO, STARTED, &frame(&Message::Stdout(b""))],
         &[HELLO, STARTED, STARTED],
         &[HELLO, STARTED, HELLO],
         &[HELLO, STARTED, &frame(&Message::Signal(9))],
@@ -180,7 +189,7 @@ fn output_of(lengths: &[usize], granted: u32) -> Option<Error> {
 fn more_output_than_was_granted_is_refused() {
     let window = WINDOW as usize;
     assert!(output_of(&[window], 0).is_none());
-    assert!(output_of(&[window - 1, 1, 0], 0).is_none());
+    assert!(output_of(&[window - 1, 1], 0).is_none());
     assert!(output_of(&[window, 7], 7).is_none());
     for (lengths, granted) in [(&[window + 1][..], 0), (&[window, 1], 0), (&[window, 8], 7)] {
         let error = output_of(lengths, granted);
