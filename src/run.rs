@@ -7,6 +7,9 @@
 //!    -> Ended     the command's streams passed on as they come, its end, and nothing left
 //! ```
 //!
+//! A tree of files without a kernel is run under the kernel that is there: `Enclosure` in place of `Machine`, and a guest
+//! that is process 1 of namespaces of its own.
+//!
 //! Nothing is written: the image is opened read-only and handed over as a descriptor, what the command changes stays
 //! in the guest's memory, and the way to the agent is a socket without a name. So there is nothing to clean up, however
 //! pyro ends. The guest is not trusted: what it sends is checked ([`crate::agent::frame`]), and what is held of it is
@@ -15,6 +18,8 @@
 //! This room knows no environments, and keeps nothing: the lease is the caller's.
 
 mod child;
+mod enclosed;
+mod enclosure;
 pub mod engine;
 mod error;
 mod events;
@@ -27,6 +32,7 @@ mod newc;
 mod session;
 mod streams;
 
+pub use enclosure::Enclosure;
 pub use engine::available;
 pub use engine::{Engine, Guest};
 pub use error::Error;

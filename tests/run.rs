@@ -1,5 +1,5 @@
 //! `pyro run` with real virtual machines, of the smallest environment that boots. A boot costs seconds of a processor, so
-//! there are at most twelve.
+//! there are at most twelve; what `enclosed` runs boots nothing.
 //!
 //! `cfg(test)` always holds here; it tells clippy that these modules may unwrap outside of test functions too.
 
@@ -18,6 +18,9 @@ mod inside;
 mod lifecycle;
 
 #[cfg(test)]
+#[path = "run/enclosed.rs"]
+mod enclosed;
+#[cfg(test)]
 #[path = "run/ends.rs"]
 mod ends;
 #[cfg(test)]
@@ -26,6 +29,9 @@ mod lives;
 #[cfg(test)]
 #[path = "run/refused.rs"]
 mod refused;
+#[cfg(test)]
+#[path = "run/room.rs"]
+mod room;
 #[cfg(test)]
 #[path = "run/store.rs"]
 mod store;

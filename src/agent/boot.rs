@@ -7,37 +7,20 @@
 //!
 //! What is to be done is said by `/pyro/boot`, a line `key=value` each, which pyro writes.
 
-use std::ffi::{CStr, CString};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::chroot;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::mounts::{
+    Doing as _, MOVE, NO_DEV, NO_EXEC, NO_SUID, READ_ONLY, Trouble, make_folder, mount, text,
+};
 use super::serve::{self, tell_trouble};
-use super::sys::{self, Mount};
-
-const READ_ONLY: u32 = 1;
-const NO_SUID: u32 = 2;
-const NO_DEV: u32 = 4;
-const NO_EXEC: u32 = 8;
-const MOVE: u32 = 8192;
+use super::sys;
 
 /// How long a device may take to come once its driver is there.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// What cannot be done, as a line for people.
-type Trouble = String;
-
-trait Doing<T> {
-    fn doing(self, what: &str) -> Result<T, Trouble>;
-}
-
-impl<T> Doing<T> for io::Result<T> {
-    fn doing(self, what: &str) -> Result<T, Trouble> {
-        self.map_err(|error| format!("cannot {what}: {error}"))
-    }
-}
 
 /// What pyro asks for.
 struct Plan {
@@ -109,33 +92,6 @@ fn prepare(plan: &Plan, events: &File) -> Result<(), Trouble> {
     mount_root(plan)?;
     enter_root()?;
     fs::write("/proc/sys/kernel/hostname", &plan.hostname).doing("name the machine")
-}
-
-fn text(text: &str) -> Result<CString, Trouble> {
-    CString::new(text).map_err(|_nul| format!("`{}` has a NUL in it", text.escape_debug()))
-}
-
-fn mount(
-    source: &CStr,
-    target: &str,
-    kind: &CStr,
-    flags: u32,
-    options: &CStr,
-) -> Result<(), Trouble> {
-    let doing = format!("mount {} at {target}", source.to_string_lossy());
-    let target = text(target)?;
-    let mount = Mount {
-        source,
-        target: &target,
-        kind,
-        flags,
-        options,
-    };
-    mount.mount().doing(&doing)
-}
-
-fn make_folder(path: &str) -> Result<(), Trouble> {
-    fs::create_dir_all(path).doing(&format!("make {path}"))
 }
 
 fn mount_kernel_file_systems() -> Result<(), Trouble> {

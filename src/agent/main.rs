@@ -4,34 +4,53 @@
 //! the protocol with pyro and knows nothing else of it.
 //!
 //! As `/init` it is the first process of a machine ([`boot`]). As `pyro-agent serve N` it talks on the descriptor N
-//! that it was started with ([`serve`]).
+//! that it was started with ([`serve`]). As `pyro-agent enclose N TREE SCRATCH NAME` it first makes the namespaces that
+//! it is process 1 of into a place for a command ([`enclose`]).
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 mod boot;
 mod command;
+mod enclose;
 mod frame;
 mod message;
+mod mounts;
 mod serve;
 mod sys;
 
 fn main() -> ExitCode {
-    let mut words = std::env::args();
+    let mut words = std::env::args_os();
     if std::process::id() == 1 && words.next().is_some_and(|word| word == "/init") {
         boot::boot();
     }
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let served = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    // A path need not be text.
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let texts: Vec<&str> = words
+        .iter()
+        .map(|word| word.to_str().unwrap_or(""))
+        .collect();
+    let served = match texts[..] {
         ["serve", number] => match number.parse() {
-            Ok(number) => {
-                sys::inherited(number).and_then(|socket| serve::serve(socket, sys::children()?))
-            }
+            Ok(number) => sys::inherited(number)
+                .and_then(|socket| serve::serve(socket, sys::children()?).map(|_ended| ())),
+            Err(_no_number) => return usage(),
+        },
+        ["enclose", number, _, scratch, hostname] => match number.parse() {
+            Ok(number) => sys::inherited(number).and_then(|socket| {
+                let plan = enclose::Plan {
+                    tree: words[2].as_ref(),
+                    scratch,
+                    hostname,
+                };
+                enclose::enclose(socket, &plan)
+            }),
             Err(_no_number) => return usage(),
         },
         _ => return usage(),
     };
     match served {
-        Ok(_ended) => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("pyro-agent: {error}");
             ExitCode::FAILURE
@@ -40,6 +59,6 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: pyro-agent serve DESCRIPTOR");
+    eprintln!("usage: pyro-agent serve DESCRIPTOR | enclose DESCRIPTOR TREE SCRATCH NAME");
     ExitCode::from(2)
 }

@@ -49,6 +49,10 @@ unsafe extern "C" {
         data: *const c_void,
     ) -> c_int;
     fn reboot(command: c_int) -> c_int;
+    fn prctl(option: c_int, ...) -> c_int;
+    fn umask(mask: u32) -> u32;
+    fn umount2(target: *const c_char, flags: c_int) -> c_int;
+    fn sethostname(name: *const c_char, length: usize) -> c_int;
     fn syscall(number: c_long, ...) -> c_long;
     fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
     fn bind(fd: c_int, address: *const c_void, length: u32) -> c_int;
@@ -68,6 +72,17 @@ const TIOCGPTPEER: c_ulong = 0x5441;
 const FINIT_MODULE: c_long = 313;
 #[cfg(target_arch = "aarch64")]
 const FINIT_MODULE: c_long = 273;
+#[cfg(target_arch = "x86_64")]
+const PIVOT_ROOT: c_long = 155;
+#[cfg(target_arch = "aarch64")]
+const PIVOT_ROOT: c_long = 41;
+const MOUNT_SETATTR: c_long = 442;
+#[cfg(target_arch = "x86_64")]
+const KEYCTL: c_long = 250;
+#[cfg(target_arch = "aarch64")]
+const KEYCTL: c_long = 219;
+const SIOCGIFFLAGS: c_ulong = 0x8913;
+const SIOCSIFFLAGS: c_ulong = 0x8914;
 
 /// Something can be read, or the other side has gone.
 pub const READABLE: i16 = 1;
@@ -220,6 +235,32 @@ impl Mount<'_> {
     }
 }
 
+/// Nothing is written any more through this mount, devices apart; how else it is mounted stays.
+pub fn make_read_only(target: &CStr) -> io::Result<()> {
+    #[repr(C)]
+    struct Attributes {
+        set: u64,
+        clear: u64,
+        propagation: u64,
+        users: u64,
+    }
+    // MOUNT_ATTR_RDONLY.
+    let attributes = Attributes {
+        set: 1,
+        clear: 0,
+        propagation: 0,
+        users: 0,
+    };
+    let (length, path) = (size_of::<Attributes>(), target.as_ptr());
+    // AT_FDCWD.
+    // SAFETY: a text that ends with NUL, and a structure of the kernel's form with its length.
+    let made = unsafe { syscall(MOUNT_SETATTR, -100, path, 0, &raw const attributes, length) };
+    if made < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// Loads a module of the kernel.
 pub fn load_module(module: &File) -> io::Result<()> {
     let options: &CStr = c"";
@@ -275,6 +316,89 @@ pub fn uevents(patience: Duration) -> io::Result<File> {
     // SAFETY: the same.
     checked(unsafe { bind(fd, (&raw const address).cast(), 12) })?;
     Ok(events)
+}
+
+/// Kills this process when the thread ends that started it.
+pub fn end_with_parent() -> io::Result<()> {
+    // PR_SET_PDEATHSIG, SIGKILL.
+    // SAFETY: numbers.
+    checked(unsafe { prctl(1, 9 as c_ulong) }).map(|_| ())
+}
+
+/// What modes of new files never have.
+pub fn set_umask(mask: u32) {
+    // SAFETY: a number.
+    unsafe { umask(mask) };
+}
+
+/// Makes `root` the root of this process; what was the root lies on top of it, out of the way of absolute paths.
+pub fn pivot_root(root: &CStr) -> io::Result<()> {
+    // SAFETY: two texts that end with NUL and live during the call.
+    if unsafe { syscall(PIVOT_ROOT, root.as_ptr(), root.as_ptr()) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Takes a mount and all below it away; it ends when nobody uses it.
+pub fn let_go(target: &CStr) -> io::Result<()> {
+    // MNT_DETACH.
+    // SAFETY: a text that ends with NUL and lives during the call.
+    checked(unsafe { umount2(target.as_ptr(), 2) }).map(|_| ())
+}
+
+/// Names the machine.
+pub fn set_hostname(name: &str) -> io::Result<()> {
+    // SAFETY: bytes and their number.
+    checked(unsafe { sethostname(name.as_ptr().cast(), name.len()) }).map(|_| ())
+}
+
+/// Lets processes reach each other over the loopback interface.
+pub fn raise_loopback() -> io::Result<()> {
+    #[repr(C)]
+    struct Request {
+        name: [u8; 16],
+        flags: i16,
+        rest: [u8; 22],
+    }
+    let mut request = Request {
+        name: *b"lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        flags: 0,
+        rest: [0; 22],
+    };
+    // AF_INET, SOCK_DGRAM.
+    // SAFETY: three numbers; a new descriptor is made.
+    let fd = checked(unsafe { socket(2, 2 | CLOEXEC, 0) })?;
+    // SAFETY: it was just made and belongs to nobody else.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: a structure of the kernel's form, which it fills in.
+    checked(unsafe { ioctl(socket.as_raw_fd(), SIOCGIFFLAGS, &raw mut request) })?;
+    // IFF_UP.
+    request.flags |= 1;
+    // SAFETY: as above; it is only read.
+    checked(unsafe { ioctl(socket.as_raw_fd(), SIOCSIFFLAGS, &raw const request) }).map(|_| ())
+}
+
+/// Takes a session keyring of its own: that of pyro may hold keys.
+pub fn leave_keyring() {
+    let nameless: *const c_char = std::ptr::null();
+    // KEYCTL_JOIN_SESSION_KEYRING. Where that is refused, a command is refused all that has to do with keys as well.
+    // SAFETY: a number and a null pointer.
+    unsafe { syscall(KEYCTL, 1, nameless) };
+}
+
+/// No program that is executed from here on has more than these; this process keeps what it has.
+pub fn bound_capabilities(kept: &[u32]) -> io::Result<()> {
+    for number in (0..64).filter(|number| !kept.contains(number)) {
+        // PR_CAPBSET_DROP.
+        // SAFETY: numbers.
+        match checked(unsafe { prctl(24, c_ulong::from(number)) }) {
+            // This kernel has no more of them.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Ok(()),
+            other => other?,
+        };
+    }
+    Ok(())
 }
 
 /// Switches the machine off; comes back only where that is refused.

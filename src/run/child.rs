@@ -7,19 +7,35 @@ use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
 
+use super::enclosed::Enclosed;
+
 /// A running process; dropping it kills it, and waits until it is gone.
 #[derive(Debug)]
 pub(super) struct Child {
-    child: std::process::Child,
+    process: Process,
     _of_this_thread: PhantomData<*const ()>,
 }
 
+#[derive(Debug)]
+enum Process {
+    Spawned(std::process::Child),
+    Enclosed(Enclosed),
+}
+
 impl Child {
+    /// One that has namespaces of its own.
+    pub(super) fn enclosed(enclosed: Enclosed) -> Self {
+        Self {
+            process: Process::Enclosed(enclosed),
+            _of_this_thread: PhantomData,
+        }
+    }
+
     /// Starts `command`, which keeps `inherited` under the numbers that they have here.
     pub(super) fn spawn(mut command: Command, inherited: &[BorrowedFd<'_>]) -> io::Result<Self> {
         // Signals of the terminal are ours to pass on.
@@ -31,26 +47,37 @@ impl Child {
         prepare(&mut command, numbers);
         let child = command.spawn()?;
         Ok(Self {
-            child,
+            process: Process::Spawned(child),
             _of_this_thread: PhantomData,
         })
     }
 
     /// Its number.
     pub(super) fn id(&self) -> u32 {
-        self.child.id()
+        match &self.process {
+            Process::Spawned(child) => child.id(),
+            Process::Enclosed(enclosed) => enclosed.pid,
+        }
     }
 
     /// What it says on stderr; once.
     pub(super) fn stderr(&mut self) -> Option<std::process::ChildStderr> {
-        self.child.stderr.take()
+        match &mut self.process {
+            Process::Spawned(child) => child.stderr.take(),
+            Process::Enclosed(_) => None,
+        }
     }
 
     /// Kills it, and waits until it is gone.
-    pub(super) fn end(&mut self) -> io::Result<ExitStatus> {
-        // That it has ended already is no error here.
-        let _gone = self.child.kill();
-        self.child.wait()
+    pub(super) fn end(&mut self) -> io::Result<()> {
+        match &mut self.process {
+            Process::Spawned(child) => {
+                // That it has ended already is no error here.
+                let _gone = child.kill();
+                child.wait().map(|_status| ())
+            }
+            Process::Enclosed(enclosed) => enclosed.end(),
+        }
     }
 }
 

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use super::child::Child;
 use super::error::Error;
-use super::machine::Machine;
 
 mod kvm;
+mod namespace;
 mod qemu;
 mod said;
 
 pub use kvm::{Probe, probe};
+pub use namespace::Namespace;
 pub use qemu::Qemu;
 use said::Said;
 
@@ -25,11 +26,16 @@ pub enum Mode {
     QemuKvm,
     /// QEMU that translates every instruction: slow, and works everywhere.
     QemuTcg,
+    /// Namespaces under the kernel that is there: no machine.
+    Namespace,
 }
 
 impl Mode {
-    /// All, the faster first.
-    pub const ALL: [Self; 2] = [Self::QemuKvm, Self::QemuTcg];
+    /// All.
+    pub const ALL: [Self; 3] = [Self::QemuKvm, Self::QemuTcg, Self::Namespace];
+
+    /// Those that run a machine with its own kernel, the faster first.
+    pub const MACHINES: [Self; 2] = [Self::QemuKvm, Self::QemuTcg];
 
     /// The word in flags, documents and lines.
     #[must_use]
@@ -37,14 +43,16 @@ impl Mode {
         match self {
             Self::QemuKvm => "qemu-kvm",
             Self::QemuTcg => "qemu-tcg",
+            Self::Namespace => "namespace",
         }
     }
 
-    /// The program that does it.
+    /// What does it.
     #[must_use]
     pub const fn engine(self) -> &'static str {
         match self {
             Self::QemuKvm | Self::QemuTcg => "qemu",
+            Self::Namespace => "namespace",
         }
     }
 }
@@ -84,8 +92,11 @@ impl fmt::Display for Unfit {
     }
 }
 
-/// Something that runs machines.
+/// Something that runs machines, or what stands in for one.
 pub trait Engine {
+    /// What it runs.
+    type Runs;
+
     /// How it runs them.
     fn mode(&self) -> Mode;
 
@@ -93,7 +104,7 @@ pub trait Engine {
     ///
     /// # Errors
     /// When its program cannot be started.
-    fn start(&self, machine: &Machine) -> Result<Guest, Error>;
+    fn start(&self, machine: &Self::Runs) -> Result<Guest, Error>;
 }
 
 /// A machine that runs: dropping it kills it, and waits until it is gone.
@@ -135,14 +146,14 @@ impl Guest {
     }
 }
 
-/// The engines that can be used here, in the order of trying, and why others cannot.
+/// The engines for machines that can be used here, in the order of trying, and why others cannot.
 ///
 /// `search_path` is where programs are looked for. The probe of KVM runs only where something would come of it.
 #[must_use]
 pub fn available(choice: Choice, search_path: &[PathBuf]) -> (Vec<Qemu>, Vec<Unfit>) {
     let mut usable = Vec::new();
     let mut unfit = Vec::new();
-    for mode in Mode::ALL {
+    for mode in Mode::MACHINES {
         let is_wanted = match choice {
             Choice::Auto | Choice::Qemu => true,
             Choice::Only(only) => only == mode,

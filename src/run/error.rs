@@ -19,6 +19,19 @@ pub enum Error {
         /// The artifact's role.
         role: &'static str,
     },
+    /// The environment has no folder that could be a root.
+    #[error("the environment has no tree of files to run in: it is not of layout `rootfs`")]
+    NoTree,
+    /// The tree belongs to another account.
+    #[error("the tree belongs to user {} and group {}, and this account is user {} and group {}: {}", theirs.0, theirs.1, ours.0, ours.1, path.display())]
+    OtherOwner {
+        /// The tree.
+        path: PathBuf,
+        /// Its user and group.
+        theirs: (u32, u32),
+        /// Those of this account.
+        ours: (u32, u32),
+    },
     /// The system refused.
     #[error("cannot {doing} {}", path.display())]
     Io {
@@ -68,7 +81,7 @@ pub enum Error {
         unfit: Vec<Unfit>,
     },
     /// The virtual machine ended, or said nothing, before a command could be started.
-    #[error("the virtual machine {what}")]
+    #[error("the machine {what}")]
     Boot {
         /// `did not come up within 60 seconds`.
         what: String,
@@ -76,16 +89,16 @@ pub enum Error {
         said: Vec<String>,
     },
     /// The agent says that there can be no command.
-    #[error("the virtual machine cannot be used: {text}")]
+    #[error("the machine cannot be used: {text}")]
     Trouble {
         /// What it says.
         text: String,
     },
     /// What came is not the protocol.
-    #[error("the virtual machine does not speak the protocol")]
+    #[error("the machine does not speak the protocol")]
     Protocol(#[source] FrameError),
     /// The agent sent what only pyro sends, or not in its turn, or more than it was granted.
-    #[error("the virtual machine does not keep to the protocol: {what}")]
+    #[error("the machine does not keep to the protocol: {what}")]
     Order {
         /// What it did.
         what: &'static str,

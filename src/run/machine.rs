@@ -83,7 +83,7 @@ impl Machine {
             hostname,
         };
         let own = initrd(agent, &modules, &boot);
-        let initrd = in_memory(parts.initrd, &own)?;
+        let initrd = sealed("pyro-initrd", parts.initrd, &own)?;
         Ok(Self {
             kernel,
             image,
@@ -109,13 +109,13 @@ fn open(path: &Path) -> Result<File, Error> {
     File::open(path).map_err(|error| Error::io("open", path, error))
 }
 
-/// A file that is nowhere: the environment's own archive, then ours, which comes second and so wins.
-fn in_memory(first: Option<&Path>, own: &[u8]) -> Result<File, Error> {
-    let failed = |error: std::io::Error| Error::system("keep the initrd in memory", error);
+/// A file that is nowhere and is not changed any more: another one, filled up to whole words, and then `own`. Of two
+/// archives the second wins.
+pub(super) fn sealed(name: &str, first: Option<&Path>, own: &[u8]) -> Result<File, Error> {
+    let failed = |error: std::io::Error| Error::system("keep a file in memory", error);
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let file =
-        rustix::fs::memfd_create("pyro-initrd", flags).map_err(|error| failed(error.into()))?;
-    let mut file = File::from_parts(file.into(), "pyro-initrd");
+    let file = rustix::fs::memfd_create(name, flags).map_err(|error| failed(error.into()))?;
+    let mut file = File::from_parts(file.into(), name);
     if let Some(path) = first {
         let mut first = open(path)?;
         let count = std::io::copy(&mut first, &mut file);
@@ -142,7 +142,7 @@ mod tests {
         let first = folder.path().join("initrd");
         fs_err::write(&first, b"theirs").unwrap();
         let read = |first| {
-            let mut file = in_memory(first, b"ours").unwrap();
+            let mut file = sealed("x", first, b"ours").unwrap();
             file.rewind().unwrap();
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes).unwrap();

@@ -175,7 +175,7 @@ impl Talk {
     fn connect(&self, guest: &Guest) -> Result<Wires, Error> {
         let again = || -> Result<UnixStream, Error> {
             let socket = guest.socket.try_clone();
-            socket.map_err(|error| Error::system("share the socket of the virtual machine", error))
+            socket.map_err(|error| Error::system("share the socket of the machine", error))
         };
         let (stdout, stdout_pieces) = channel();
         let (stderr, stderr_pieces) = channel();

@@ -19,11 +19,12 @@ use super::outcome::Outcome;
 use super::pull::installed;
 use crate::model::platform::Platform;
 use crate::progress::Phase;
-use crate::run::engine::{Choice, Mode};
+use crate::run::engine::{Choice, Mode, Namespace, Unfit};
 use crate::run::{
-    Ended, Engine as _, Error as RunError, Exec, Limits, Machine, Parts, Size, Streams, Talk,
+    Enclosure, Ended, Engine, Error as RunError, Exec, Limits, Machine, Parts, Size, Streams, Talk,
     available,
 };
+use crate::store::Published;
 
 /// What to run, and how.
 #[derive(Debug, Clone)]
@@ -75,6 +76,26 @@ pub fn run(
         ));
     }
     cx.phase(name, Phase::Create);
+    let (mode, ended) = begin(cx, found, request, published, streams)?;
+    Ok(Ran {
+        outcome,
+        mode,
+        ended,
+    })
+}
+
+/// Runs the command in a machine of the environment's own kernel, or under the one that is there.
+///
+/// The weaker wall is for what has no kernel, and for who asks for it; nothing falls back to it.
+fn begin(
+    cx: &Context<'_>,
+    found: Found<'_>,
+    request: &RunRequest,
+    published: &Published,
+    streams: Streams,
+) -> Result<(Mode, Ended), Error> {
+    let environment = found.environment;
+    let name = environment.name.as_str();
     let artifacts: Vec<(String, PathBuf)> = published
         .artifacts()
         .map(|(role, path)| (role.to_string(), path))
@@ -83,6 +104,21 @@ pub fn run(
         let mut artifacts = artifacts.iter();
         artifacts.find_map(|(known, path)| (known == role).then_some(path.as_path()))
     };
+    let tree = environment.layout.prefix();
+    let is_enclosed = match request.engine {
+        Choice::Only(Mode::Namespace) => true,
+        Choice::Auto => tree.is_some() && artifact("kernel").is_none(),
+        Choice::Qemu | Choice::Only(_) => false,
+    };
+    if is_enclosed {
+        let tree = published.path().join(tree.ok_or(RunError::NoTree)?);
+        let enclosure = Enclosure::prepare(&tree, request.size, &hostname(name))?;
+        let (engines, unfit) = match Namespace::find() {
+            Ok(engine) => (vec![engine], Vec::new()),
+            Err(reason) => (Vec::new(), vec![reason]),
+        };
+        return execute(cx, name, request, (&engines, unfit), &enclosure, streams);
+    }
     let needed = |role| artifact(role).ok_or(RunError::NoArtifact { role });
     let parts = Parts {
         kernel: needed("kernel")?,
@@ -91,12 +127,8 @@ pub fn run(
         initrd: artifact("initrd"),
     };
     let machine = Machine::prepare(&parts, request.size, &hostname(name))?;
-    let (mode, ended) = execute(cx, name, request, &machine, streams)?;
-    Ok(Ran {
-        outcome,
-        mode,
-        ended,
-    })
+    let (engines, unfit) = available(request.engine, &request.search_path);
+    execute(cx, name, request, (&engines, unfit), &machine, streams)
 }
 
 /// The environment's valid path, leased.
@@ -142,14 +174,14 @@ fn made_valid(cx: &Context<'_>, found: Found<'_>, request: &RunRequest) -> Resul
 }
 
 /// Starts the machine with each engine in turn until one comes up, and runs the command in it.
-fn execute(
+fn execute<E: Engine + PartialEq>(
     cx: &Context<'_>,
     name: &str,
     request: &RunRequest,
-    machine: &Machine,
+    (engines, unfit): (&[E], Vec<Unfit>),
+    machine: &E::Runs,
     mut streams: Streams,
 ) -> Result<(Mode, Ended), Error> {
-    let (engines, unfit) = available(request.engine, &request.search_path);
     let Some((last, earlier)) = engines.split_last() else {
         return Err(RunError::NoEngine { unfit }.into());
     };

@@ -85,7 +85,7 @@ fn words_variables_and_folder_arrive_as_they_are_and_the_code_comes_back() {
 }
 
 /// Bytes that no text has, and that do not repeat soon.
-fn noise(count: usize) -> Vec<u8> {
+pub fn noise(count: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

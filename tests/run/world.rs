@@ -24,7 +24,7 @@ pub fn world() -> Sandbox {
 /// A run whose command has said `ready`.
 pub struct Running {
     pub child: Child,
-    stdout: BufReader<ChildStdout>,
+    pub stdout: BufReader<ChildStdout>,
 }
 
 impl Running {
@@ -44,6 +44,13 @@ impl Running {
 
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// What it says next.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line
     }
 
     /// Closes its stdin, and waits for its end: its code and the rest of what it said.

@@ -16,8 +16,8 @@ use crate::cli::session::Session;
 use crate::cli::settings::{Flags, Settings};
 use crate::model::escape::Line;
 use crate::model::oci_reference::RegistryHost;
-use crate::run::engine::{Choice, Mode};
-use crate::run::{Engine as _, available};
+use crate::run::available;
+use crate::run::engine::{Choice, Mode, Namespace};
 use crate::store::Trust;
 use crate::verb::{Diagnosis, diagnose};
 
@@ -118,12 +118,14 @@ fn finding(fatal: bool, failure: &Failure) -> json::Finding {
 }
 
 fn engines(settings: &Settings) -> Vec<json::EngineFound> {
-    let (usable, unfit) = available(Choice::Auto, &settings.search_path);
+    let (_usable, unfit) = available(Choice::Auto, &settings.search_path);
+    let namespace = Namespace::find().err();
     let all = Mode::ALL.into_iter().map(|mode| {
-        let reason = unfit.iter().find(|reason| reason.mode == mode);
+        let mut unfit = unfit.iter().chain(&namespace);
+        let reason = unfit.find(|reason| reason.mode == mode);
         json::EngineFound {
             execution_mode: mode.as_str(),
-            usable: usable.iter().any(|engine| engine.mode() == mode),
+            usable: reason.is_none(),
             why: reason.map(|reason| reason.why.clone()),
             hint: reason.and_then(|reason| reason.hint.clone()),
         }

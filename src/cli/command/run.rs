@@ -33,7 +33,8 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// Run a command in an environment: one fresh virtual machine, gone when the command has ended
 ///
 /// The environment is realized first where it is not valid, and kept for as long as the machine lives. The machine boots
-/// its `kernel` with its `rootfs`, which is never written: what the command changes is in memory and goes with it. The
+/// its `kernel` with its `rootfs`, which is never written: what the command changes is in memory and goes with it. Of the
+/// layout `rootfs` and without a kernel, it runs in namespaces under the kernel that is there, a weaker wall. The
 /// command gets this terminal's input, its two outputs arrive as they come, byte for byte, and its exit code is that of
 /// pyro. Signals that pyro gets go to the command, which has five seconds to end of one.
 ///
@@ -84,7 +85,7 @@ pub struct MachineFlags {
     /// How much the command may write, which is held in the machine's memory: 256M [default: half of it]
     #[arg(long, value_name = "SIZE")]
     pub scratch_size: Option<quantity::Size>,
-    /// What runs it; `auto` takes the fastest that works here
+    /// What runs it; `auto` takes the fastest that works here, and never namespaces for what has a kernel
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     pub engine: EngineChoice,
     /// Give up when it has not come up after so long [default: 60]
@@ -103,6 +104,8 @@ pub enum EngineChoice {
     QemuKvm,
     /// QEMU without KVM: slow, and works everywhere.
     QemuTcg,
+    /// No machine: namespaces under the kernel that is there, a weaker wall.
+    Namespace,
 }
 
 impl EngineChoice {
@@ -112,6 +115,7 @@ impl EngineChoice {
             Self::Qemu => Choice::Qemu,
             Self::QemuKvm => Choice::Only(Mode::QemuKvm),
             Self::QemuTcg => Choice::Only(Mode::QemuTcg),
+            Self::Namespace => Choice::Only(Mode::Namespace),
         }
     }
 }

@@ -8,7 +8,8 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let kind = match &error {
             Error::NotBuilt => Kind::Unclassified,
-            Error::NoArtifact { .. } | Error::NoEngine { .. } => Kind::Unavailable,
+            Error::NoArtifact { .. } | Error::NoEngine { .. } | Error::NoTree => Kind::Unavailable,
+            Error::OtherOwner { .. } => Kind::Denied,
             Error::Io { source, .. } => Kind::of_io(source),
             Error::System { .. } | Error::Trouble { .. } => Kind::Io,
             Error::UnknownImage { .. }
@@ -32,6 +33,10 @@ impl From<Error> for Failure {
             Error::NoArtifact { role } => failure.hint(format!(
                 "declare it: artifacts = {{ {role} = \"...\" }}; `pyro hold` hands over paths of any environment"
             )),
+            Error::NoTree => failure.hint(
+                "declare it: layout = \"rootfs\"; what has a kernel and an image runs in a virtual machine",
+            ),
+            Error::OtherOwner { .. } => failure.hint("realize it in a store of this account"),
             Error::NoEngine { unfit } => match unfit.into_iter().find_map(|one| one.hint) {
                 Some(hint) => failure.hint(hint),
                 None => failure,

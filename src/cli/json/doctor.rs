@@ -35,7 +35,7 @@ pub struct Doctor {
     pub lower: Option<File>,
     /// The configuration files that were looked for, the stronger first.
     pub files: Vec<File>,
-    /// What can run virtual machines here, the one that is taken first before the others.
+    /// What can run commands here, the one that is taken first before the others.
     pub engines: Vec<EngineFound>,
     /// What is wrong, or should be known, the worst first.
     pub problems: Vec<Finding>,

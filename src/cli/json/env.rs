@@ -52,7 +52,8 @@ pub struct Environment {
     /// The artifact `rootfs`; absent when not installed or without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rootfs_image: Option<String>,
-    /// What `pyro run` could run it with; empty where it has no kernel and no image, absent when not installed. Whether an
+    /// What `pyro run` could run it with; empty where it has neither kernel and
+    /// image nor the layout `rootfs`, absent when not installed. Whether an
     /// engine is there, `pyro doctor` says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engines: Option<Vec<&'static str>>,

@@ -43,9 +43,9 @@ pub struct Run {
     pub duration_ms: u64,
     /// How long the machine took to come up.
     pub boot_ms: u64,
-    /// How the machine was executed: `qemu-kvm`, `qemu-tcg`.
+    /// How the machine was executed: `qemu-kvm`, `qemu-tcg`, `namespace`.
     pub execution_mode: &'static str,
-    /// The program that did it.
+    /// What did it: `qemu`, `namespace`.
     pub engine: &'static str,
     /// What became of the machine.
     pub cleanup: Cleanup,

@@ -92,7 +92,7 @@ impl Qemu {
         };
         let (accelerator, processor) = match self.mode {
             Mode::QemuKvm => ("kvm", "host"),
-            Mode::QemuTcg => ("tcg", "max"),
+            Mode::QemuTcg | Mode::Namespace => ("tcg", "max"),
         };
         let words = [
             // Nothing that is not named here, neither from files nor by default.
@@ -137,6 +137,8 @@ impl Qemu {
 }
 
 impl Engine for Qemu {
+    type Runs = Machine;
+
     fn mode(&self) -> Mode {
         self.mode
     }

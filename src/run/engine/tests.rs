@@ -1,5 +1,6 @@
 //! How engines are chosen, and what they are started with.
 
+use super::namespace::unfit;
 use super::qemu::Numbers;
 use super::{Choice, Mode, Qemu, available};
 use crate::run::machine::Size;
@@ -90,4 +91,37 @@ fn only_what_is_asked_for_is_looked_at() {
             &Qemu::find(Mode::QemuTcg, &path).unwrap()
         );
     }
+}
+
+#[test]
+fn what_forbids_namespaces_is_named_with_what_changes_it() {
+    use crate::run::enclosed::Step;
+    use std::io::Error;
+    let refused = Error::from_raw_os_error(1);
+    let told = |step, forbidding: Option<(&str, &str)>| {
+        let setting = |name: &str| {
+            let (known, value) = forbidding?;
+            (known == name).then(|| value.to_owned())
+        };
+        let unfit = unfit(step, &refused, setting);
+        assert_eq!(unfit.mode, Mode::Namespace);
+        (unfit.why, unfit.hint.unwrap())
+    };
+    let (why, hint) = told(Step::Clone, Some(("kernel/unprivileged_userns_clone", "0")));
+    assert_eq!(
+        why,
+        "namespaces cannot be made: kernel.unprivileged_userns_clone is 0"
+    );
+    assert_eq!(hint, "sysctl -w kernel.unprivileged_userns_clone=1");
+    let restricted = ("kernel/apparmor_restrict_unprivileged_userns", "1");
+    let (why, hint) = told(Step::Mount, Some(restricted));
+    assert!(why.ends_with("kernel.apparmor_restrict_unprivileged_userns is 1"));
+    assert!(hint.contains("AppArmor profile"));
+    // What allows them is not why.
+    let (why, hint) = told(Step::Processes, Some(("user/max_user_namespaces", "9")));
+    assert_eq!(
+        why,
+        "/proc cannot be mounted in namespaces: Operation not permitted (os error 1)"
+    );
+    assert!(hint.starts_with("containers"));
 }

@@ -273,7 +273,7 @@ impl<'t> Conversation<'t> {
             (_, Over::Exit(Exit::Signal(signal))) => Ending::Signal(signal),
             (None, Over::Lost(error)) => Ending::Lost {
                 what: error.map_or_else(
-                    || "the virtual machine ended beneath the command".to_owned(),
+                    || "the machine ended beneath the command".to_owned(),
                     |error| error.to_string(),
                 ),
                 said: self.met.guest.last_words(),

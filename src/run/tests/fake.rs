@@ -110,10 +110,7 @@ fn a_guest_of_another_pyro_or_of_none_is_refused() {
     let trouble = frame(&Message::Trouble(b"cannot mount /dev/vda"));
     let (ended, _) = run(&[&trouble], false, PATIENT);
     let error = ended.unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "the virtual machine cannot be used: cannot mount /dev/vda"
-    );
+    assert_eq!(error, "the machine cannot be used: cannot mount /dev/vda");
     let early = frame(&Message::Exit(Exit::Code(0)));
     let (ended, _) = run(&[HELLO, &early], false, PATIENT);
     assert!(matches!(ended, Err(Error::Order { .. })));

@@ -34,10 +34,11 @@ pub(super) fn describe(
     };
     let path = outcome.map(|outcome| outcome.published.path());
     let bootable = artifact("kernel").is_some() && artifact("rootfs").is_some();
-    let engines = match (bootable, *platform == Platform::host()) {
-        (true, true) => Mode::ALL.map(Mode::as_str).to_vec(),
-        _ => Vec::new(),
-    };
+    let has_tree = declared.layout.prefix().is_some();
+    let machines = Mode::MACHINES.into_iter().filter(|_| bootable);
+    let engines = machines.chain(Some(Mode::Namespace).filter(|_| has_tree));
+    let engines = engines.filter(|_| *platform == Platform::host());
+    let engines = engines.map(Mode::as_str).collect();
     Environment {
         name: declared.name.clone(),
         version: declared.version.clone(),

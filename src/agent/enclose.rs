@@ -1,0 +1,193 @@
+//! The agent as process 1 of a set of namespaces: from the host's mounts to a root that holds nothing of them.
+//!
+//! pyro has started it with namespaces of its own for users, processes, mounts, network, IPC and names, as their root.
+//!
+//! 1. Mount a tmpfs, on which everything that is written goes: one limit for all of it. The tree, which may be hidden
+//!    by that, was opened before; not by pyro, since what is opened among other mounts cannot be a layer here.
+//! 2. Mount the overlay of the tree, and prepare devices and processes beside it.
+//! 3. Make the overlay the root, bring the rest to its places there, and let the host's mounts go. What the image has
+//!    at those places, symlinks too, is looked at only from within it.
+//! 4. Give up what the command shall not have: the power to mount, and to make namespaces, in which it had that again.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::path::Path;
+
+use super::mounts::{
+    BIND, Doing as _, NO_DEV, NO_EXEC, NO_SUID, PRIVATE, RECURSIVE, Trouble, make_folder, mount,
+    text,
+};
+use super::serve::{self, tell_trouble};
+use super::sys;
+
+/// Where the tmpfs is mounted: the first that is there. Nothing of these is needed from the host.
+const PLACES: [&str; 5] = ["/tmp", "/run", "/mnt", "/home", "/usr"];
+
+/// The devices that a command has.
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+/// Links among the devices.
+const LINKS: [(&str, &str); 5] = [
+    ("ptmx", "pts/ptmx"),
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+];
+
+/// What in /proc is of the whole kernel and can be written by who is root outside as well.
+const ONLY_READ: [&str; 6] = ["acpi", "bus", "fs", "irq", "sys", "sysrq-trigger"];
+
+/// What in /proc tells of the whole kernel.
+const HIDDEN: [&str; 6] = [
+    "kcore",
+    "keys",
+    "kmsg",
+    "latency_stats",
+    "sched_debug",
+    "timer_list",
+];
+
+/// CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD,
+/// AUDIT_WRITE, SETFCAP: what a root needs that installs and serves. None of them makes or changes mounts.
+const CAPABILITIES: [u32; 14] = [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31];
+
+/// `O_PATH`, `O_DIRECTORY`, `O_NOFOLLOW`.
+const FOLDER_PATH: i32 = if cfg!(target_arch = "aarch64") {
+    0o10_000_000 | 0o40_000 | 0o100_000
+} else {
+    0o10_000_000 | 0o200_000 | 0o400_000
+};
+
+/// What pyro asks for.
+pub struct Plan<'p> {
+    /// The tree that the root is made of.
+    pub tree: &'p Path,
+    /// How large what is written may get, in the words of tmpfs.
+    pub scratch: &'p str,
+    /// The name that the command finds.
+    pub hostname: &'p str,
+}
+
+/// Runs one command from the making of its root to its end.
+pub fn enclose(mut socket: File, plan: &Plan<'_>) -> io::Result<()> {
+    sys::end_with_parent()?;
+    let children = sys::children()?;
+    match prepare(plan) {
+        Ok(()) => serve::serve(socket, children).map(|_ended| ()),
+        Err(trouble) => tell_trouble(&mut socket, &trouble),
+    }
+}
+
+fn prepare(plan: &Plan<'_>) -> Result<(), Trouble> {
+    sys::set_umask(0o022);
+    mount(c"none", "/", c"", RECURSIVE | PRIVATE, c"")?;
+    let host = look_up(Path::new("/"))?;
+    let tree = look_up(plan.tree)?;
+    enter_scratch(plan.scratch)?;
+    let number = tree.as_raw_fd();
+    let layers = format!("lowerdir=/proc/self/fd/{number},upperdir=upper,workdir=work,userxattr");
+    mount(c"overlay", "root", c"overlay", 0, &text(&layers)?)?;
+    drop(tree);
+    make_devices()?;
+    make_processes()?;
+    sys::pivot_root(c"root").doing("change the root")?;
+    for (folder, name) in [
+        ("/dev", c"dev"),
+        ("/proc", c"proc"),
+        ("/run", c"run"),
+        ("/tmp", c"tmp"),
+    ] {
+        make_place(folder)?;
+        mount(name, folder, c"", BIND | RECURSIVE, c"")?;
+    }
+    let back = format!("/proc/self/fd/{}", host.as_raw_fd());
+    std::env::set_current_dir(back).doing("go back to the old root")?;
+    drop(host);
+    sys::let_go(c".").doing("let the old root go")?;
+    std::env::set_current_dir("/").doing("enter the root")?;
+    sys::set_hostname(plan.hostname).doing("set the host name")?;
+    sys::leave_keyring();
+    sys::raise_loopback().doing("raise the loopback interface")?;
+    sys::bound_capabilities(&CAPABILITIES).doing("give up capabilities")
+}
+
+/// A folder, held whatever is mounted over it.
+fn look_up(path: &Path) -> Result<File, Trouble> {
+    let mut options = File::options();
+    let options = options.read(true).custom_flags(FOLDER_PATH);
+    let opened = options.open(path);
+    opened.doing(&format!("open {}", path.display()))
+}
+
+/// A folder, in place of whatever else the image has there: in the overlay, that is.
+fn make_place(folder: &str) -> Result<(), Trouble> {
+    if Path::new(folder).is_dir() {
+        return Ok(());
+    }
+    if fs::symlink_metadata(folder).is_ok() {
+        fs::remove_file(folder).doing(&format!("replace {folder}"))?;
+    }
+    make_folder(folder)
+}
+
+/// Mounts the tmpfs and goes there.
+fn enter_scratch(size: &str) -> Result<(), Trouble> {
+    let place = PLACES.into_iter().find(|place| Path::new(place).is_dir());
+    let place = place.ok_or("there is no folder to mount at")?;
+    let options = text(&format!("mode=0755,size={size}"))?;
+    mount(c"tmpfs", place, c"tmpfs", NO_SUID | NO_DEV, &options)?;
+    std::env::set_current_dir(place).doing(&format!("enter {place}"))?;
+    for folder in [
+        "upper", "work", "root", "dev", "dev/pts", "dev/shm", "proc", "run", "tmp",
+    ] {
+        make_folder(folder)?;
+    }
+    for folder in ["dev/shm", "tmp"] {
+        let everybody = fs::Permissions::from_mode(0o1777);
+        fs::set_permissions(folder, everybody).doing(&format!("open {folder} to all"))?;
+    }
+    Ok(())
+}
+
+/// Shows at `target` what is at `source`, which may be the host's: it keeps its mode, owner and times.
+fn bring(source: &str, target: &str) -> Result<(), Trouble> {
+    mount(&text(source)?, target, c"", BIND, c"")?;
+    sys::make_read_only(&text(target)?).doing(&format!("protect {target}"))
+}
+
+fn make_devices() -> Result<(), Trouble> {
+    for name in DEVICES {
+        let device = format!("dev/{name}");
+        File::create(&device).doing(&format!("make {device}"))?;
+        bring(&format!("/dev/{name}"), &device)?;
+    }
+    for (name, target) in LINKS {
+        let link = format!("dev/{name}");
+        symlink(target, &link).doing(&format!("make {link}"))?;
+    }
+    let options = c"newinstance,mode=0620,ptmxmode=0666";
+    mount(c"devpts", "dev/pts", c"devpts", NO_SUID | NO_EXEC, options)
+}
+
+fn make_processes() -> Result<(), Trouble> {
+    let hard = NO_SUID | NO_DEV | NO_EXEC;
+    mount(c"proc", "proc", c"proc", hard, c"")?;
+    // In namespaces of its own the command had every power again.
+    fs::write("proc/sys/user/max_user_namespaces", "0").doing("forbid namespaces")?;
+    for name in ONLY_READ {
+        let path = format!("proc/{name}");
+        if Path::new(&path).exists() {
+            bring(&path, &path)?;
+        }
+    }
+    for name in HIDDEN {
+        let path = format!("proc/{name}");
+        if Path::new(&path).exists() {
+            bring("/dev/null", &path)?;
+        }
+    }
+    Ok(())
+}

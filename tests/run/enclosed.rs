@@ -1,0 +1,255 @@
+//! `pyro run` without a machine: the same list as for machines, by this account and by an ordinary one.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+
+use super::ends::{children, paths};
+use super::inside;
+use super::room::{Room, rooms};
+use super::streams::noise;
+
+#[test]
+fn a_command_runs_from_nothing_and_says_so_in_one_document() {
+    for room in rooms() {
+        let line = "printf 'a\\377'; echo b >&2; exit 7";
+        let document = room.document(&["run", "box", "--json", "--", "sh", "-c", line], 7);
+        assert_eq!(document["stdout_base64"], "Yf8=");
+        assert_eq!(document["stderr"], "b\n");
+        assert_eq!(document["exit_code"], 7);
+        assert_eq!(document["engine"], "namespace");
+        assert_eq!(document["execution_mode"], "namespace");
+        assert_eq!(document["cleanup"]["deleted"], true);
+        let store = room.sandbox.store();
+        assert_eq!(inside::names(&store.join("roots")), [""; 0]);
+        let document = room.document(&["run", "box", "--json", "--", "true"], 0);
+        assert_eq!(
+            (&document["stdout"], &document["stderr"]),
+            (&"".into(), &"".into())
+        );
+    }
+}
+
+#[test]
+fn there_is_nothing_of_the_host_inside() {
+    for room in rooms() {
+        let said = room.says(
+            "id -u; uname -n; echo $(ls /); echo $(ls /dev); echo /tmp/* /run/* /proc/[0-9]*; cat /proc/net/dev | grep -c :; \
+             ifconfig lo | grep -c UP; pwd; umask; echo x > /dev/null && head -c 3 /dev/zero | od -An -tx1",
+        );
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(said, @"
+            0
+            box
+            bin dev etc proc root run tmp
+            fd full null ptmx pts random shm stderr stdin stdout tty urandom zero
+            /tmp/* /run/* /proc/1 /proc/2
+            1
+            1
+            /
+            0022
+             00 00 00
+            ");
+        }
+    }
+}
+
+#[test]
+fn its_root_is_no_root_of_the_host() {
+    for room in rooms() {
+        let said = room.says(
+            "chmod 666 /dev/null; mount -t tmpfs x /tmp; unshare -U true; umount /proc/sys; \
+             echo x > /proc/sys/kernel/hostname; ls /proc/1/root; poweroff -f; mknod /null c 1 3; \
+             cat /proc/sys/user/max_user_namespaces",
+        );
+        // Not one of them worked; if one did, it would harm nothing here.
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(said, @"
+            chmod: /dev/null: Read-only file system
+            mount: permission denied (are you root?)
+            unshare: unshare(0x10000000): No space left on device
+            umount: can't unmount /proc/sys: Operation not permitted
+            sh: can't create /proc/sys/kernel/hostname: Read-only file system
+            ls: /proc/1/root: Permission denied
+            poweroff: (null): Operation not permitted
+            mknod: /null: Operation not permitted
+            0
+            ");
+        }
+        let file = room.sandbox.path("host");
+        let line = format!("echo inside > {}", file.display());
+        room.says(&line);
+        assert!(!file.exists());
+    }
+}
+
+#[test]
+fn five_megabytes_go_in_and_come_back() {
+    let bytes = noise(5_000_000);
+    for room in rooms() {
+        let mut command = room.command(&["run", "-q", "box", "--", "cat"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let sent = bytes.clone();
+        let writer = std::thread::spawn(move || stdin.write_all(&sent));
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        assert!(output.stdout == bytes);
+    }
+}
+
+#[test]
+fn what_is_written_has_a_limit_wherever_it_is() {
+    for room in rooms() {
+        for place in ["/", "/tmp/", "/run/", "/dev/shm/"] {
+            let line = format!("head -c 2000000 /dev/zero > {place}new");
+            for (limit, code) in [("1M", 1), ("3M", 0)] {
+                let words = [
+                    "run",
+                    "-q",
+                    "box",
+                    "--scratch-size",
+                    limit,
+                    "--",
+                    "sh",
+                    "-c",
+                ];
+                let mut words = words.to_vec();
+                words.push(&line);
+                let output = room.command(&words).output().unwrap();
+                assert_eq!(output.status.code(), Some(code), "{place} {limit}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_signal_goes_to_the_command_and_time_is_limited() {
+    for room in rooms() {
+        let mut running =
+            room.start("trap 'echo caught; exit 3' TERM; echo ready; while :; do sleep 1; done");
+        running.signal(Signal::TERM);
+        assert_eq!(running.line(), "caught\n");
+        assert_eq!(running.finish(), (Some(3), String::new()));
+        let line = "echo partial; echo more >&2; exec sleep 1000";
+        let words = ["run", "box", "--json", "--timeout-seconds", "1", "--", "sh"];
+        let words: Vec<&str> = words.into_iter().chain(["-c", line]).collect();
+        let document = room.document(&words, 124);
+        assert_eq!(document["stdout"], "partial\n");
+        assert_eq!(document["stderr"], "more\n");
+        assert_eq!(
+            (&document["timed_out"], &document["signal"]),
+            (&true.into(), &15.into())
+        );
+        let document = room.document(&["run", "box", "--json", "--", "no-such"], 127);
+        assert_eq!(document["error"]["kind"], "no-command");
+    }
+}
+
+#[test]
+fn the_tree_stays_as_it_is_and_is_kept_while_it_is_in_use() {
+    for room in rooms() {
+        let line = "[ ! -e /mine ] && echo mine > /mine && rm -rf /etc /root && [ ! -e /etc ] && echo ready; cat";
+        let first = room.start(line);
+        let second = room.start(line);
+        let path = inside::path(&room.sandbox);
+        let prune = || room.document(&["env", "prune", "--json"], 0)["count"].as_u64();
+        assert_eq!(prune(), Some(0));
+        assert_eq!(first.finish(), (Some(0), String::new()));
+        assert_eq!(prune(), Some(0));
+        room.document(&["verify", "--full", "--json"], 0);
+        assert!(path.join("rootfs/etc/issue").exists());
+        assert_eq!(second.finish(), (Some(0), String::new()));
+        assert_eq!(prune(), Some(1));
+        assert!(!path.exists());
+    }
+}
+
+#[test]
+fn a_pyro_that_is_killed_leaves_no_process_and_no_file() {
+    for room in rooms() {
+        room.document(&["realize", "--json"], 0);
+        let before = paths(&room.sandbox.path(""));
+        // One in a session of its own, as a service would be.
+        let mut running = room.start("setsid sleep 1000 & echo ready; exec sleep 1000");
+        assert_eq!(paths(&room.sandbox.path("")), before);
+        let agents = children(running.child.id());
+        assert_eq!(agents.len(), 1);
+        let mut all = agents.clone();
+        all.extend(below(agents[0]));
+        assert!(all.len() >= 3, "{all:?}");
+        let open = |pid: &Pid| pidfd_open(*pid, PidfdFlags::empty()).unwrap();
+        let all: Vec<_> = all.iter().map(open).collect();
+        running.child.kill().unwrap();
+        running.child.wait().unwrap();
+        for process in &all {
+            poll(&mut [PollFd::new(process, PollFlags::IN)], None).unwrap();
+        }
+        assert_eq!(paths(&room.sandbox.path("")), before);
+    }
+}
+
+/// All processes that were started by this one, or by those.
+fn below(pid: Pid) -> Vec<Pid> {
+    let direct = children(pid.as_raw_nonzero().get().unsigned_abs());
+    let further: Vec<Pid> = direct.iter().flat_map(|pid| below(*pid)).collect();
+    direct.into_iter().chain(further).collect()
+}
+
+#[test]
+fn a_weaker_wall_is_never_taken_silently() {
+    let room = Room::own();
+    let text = "schema = 1\nprofile = \"p\"\n[environments.box]\nversion = \"1\"\nlayout = \"rootfs\"\n\
+                artifacts = { kernel = \"etc/issue\" }\n[[environments.box.sources]]\nlocal = 'box'\n";
+    room.sandbox.write("envs.toml", text);
+    let document = room.document(&["run", "box", "--json", "--", "true"], 125);
+    let told = "the environment has no artifact `rootfs`, which a virtual machine needs";
+    assert_eq!(document["error"]["message"], told);
+    let words = [
+        "run",
+        "box",
+        "--json",
+        "--engine",
+        "namespace",
+        "--",
+        "true",
+    ];
+    assert_eq!(room.document(&words, 0)["engine"], "namespace");
+    // Nor the other way round: what is no root cannot be run in one.
+    let text = text.replace("layout = \"rootfs\"\n", "");
+    room.sandbox.write("envs.toml", &text);
+    let document = room.document(&words, 125);
+    let told = "the environment has no tree of files to run in: it is not of layout `rootfs`";
+    assert_eq!(document["error"]["message"], told);
+}
+
+#[test]
+fn who_forbids_namespaces_is_named_and_what_fits_is_shown() {
+    let room = Room::own();
+    let seen = |name: &str, words: &[&str]| {
+        let document = room.document(words, 0);
+        let engines = document[name].clone();
+        engines.as_array().unwrap().clone()
+    };
+    let doctor = ["doctor", "--json"];
+    let found = seen("engines", &doctor);
+    let own = found
+        .iter()
+        .find(|one| one["execution_mode"] == "namespace");
+    assert_eq!(own.unwrap()["usable"], true);
+    room.document(&["realize", "--json"], 0);
+    assert_eq!(
+        seen("engines", &["env", "inspect", "box", "--json"]),
+        ["namespace"]
+    );
+    // In a namespace that allows none below it, even root cannot make one.
+    let forbidding = room.forbidding(&["run", "box", "-q", "--", "true"]);
+    insta::assert_snapshot!(forbidding, @"
+    error: no engine can run this environment here: namespace: namespaces cannot be made: user.max_user_namespaces is 0
+    hint: sysctl -w user.max_user_namespaces=10000
+    ");
+}
