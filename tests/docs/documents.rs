@@ -56,6 +56,21 @@ fn every_document_with_console_blocks_is_run() {
 }
 
 #[test]
+fn the_rule_of_cleaning_up_is_the_same_wherever_it_is_said() {
+    let rule = "`run` always cleans up after itself, with success or failure; what was pulled stays until `env prune` or `gc`.";
+    for file in [
+        "README.md",
+        "docs/run.md",
+        "examples/lifecycle.py",
+        "examples/lifecycle.rs",
+    ] {
+        let text = fs_err::read_to_string(root().join(file)).unwrap();
+        let words: Vec<_> = text.split_whitespace().collect();
+        assert!(words.join(" ").contains(rule), "{file}");
+    }
+}
+
+#[test]
 fn links_resolve() {
     let mut dead = Vec::new();
     for document in documents() {
