@@ -36,7 +36,7 @@ fn a_command_runs_from_nothing_and_says_so_in_one_document() {
 fn there_is_nothing_of_the_host_inside() {
     for room in rooms() {
         let said = room.says(
-            "id -u; uname -n; echo $(ls /); echo $(ls /dev); echo /tmp/* /run/* /proc/[0-9]*; cat /proc/net/dev | grep -c :; \
+            "id -u; uname -n; echo $(ls /); echo $(ls /dev); echo /tmp/* /run/* /proc/[0-9]*; wc -l < /proc/net/route; \
              ifconfig lo | grep -c UP; pwd; umask; echo x > /dev/null && head -c 3 /dev/zero | od -An -tx1",
         );
         insta::allow_duplicates! {
@@ -62,7 +62,10 @@ fn its_root_is_no_root_of_the_host() {
         let said = room.says(
             "chmod 666 /dev/null; mount -t tmpfs x /tmp; unshare -U true; umount /proc/sys; \
              echo x > /proc/sys/kernel/hostname; ls /proc/1/root; poweroff -f; mknod /null c 1 3; \
-             cat /proc/sys/user/max_user_namespaces",
+             cat /proc/sys/user/max_user_namespaces; cat /proc/keys /proc/slabinfo /proc/kmsg 2> /dev/null; \
+             find /proc -maxdepth 1 -type f ! -perm -004; \
+             for file in $(find /proc -type f -perm -200 ! -path '/proc/[0-9]*' ! -path '/proc/sys/*/*' 2> /dev/null); do \
+             (: >> $file) 2> /dev/null && echo $file; done",
         );
         // Not one of them worked; if one did, it would harm nothing here.
         insta::allow_duplicates! {

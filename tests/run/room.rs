@@ -14,8 +14,8 @@ use crate::world::Running;
 const NOBODY: u32 = 65_534;
 
 /// What busybox is called there.
-const PROGRAMS: [&str; 22] = [
-    "cat", "chmod", "echo", "grep", "head", "id", "ifconfig", "ls", "mknod", "mount", "od",
+const PROGRAMS: [&str; 23] = [
+    "cat", "chmod", "echo", "find", "grep", "head", "id", "ifconfig", "ls", "mknod", "mount", "od",
     "poweroff", "printf", "rm", "setsid", "sh", "sleep", "true", "umount", "uname", "unshare",
     "wc",
 ];
