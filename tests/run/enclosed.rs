@@ -57,6 +57,16 @@ fn there_is_nothing_of_the_host_inside() {
 }
 
 #[test]
+fn what_was_left_open_does_not_come_along() {
+    for room in rooms() {
+        let line = "exec 2> /dev/null; ls /proc/$$/fd/; ls /proc/$$/fd/9/";
+        let words = ["run", "-q", "box", "--", "sh", "-c", line];
+        let output = room.command_with_open_folder(&words).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n1\n2\n");
+    }
+}
+
+#[test]
 fn its_root_is_no_root_of_the_host() {
     for room in rooms() {
         let said = room.says(
