@@ -37,18 +37,8 @@ const LINKS: [(&str, &str); 5] = [
     ("stderr", "/proc/self/fd/2"),
 ];
 
-/// What in /proc is of the whole kernel and can be written by who is root outside as well.
-const ONLY_READ: [&str; 6] = ["acpi", "bus", "fs", "irq", "sys", "sysrq-trigger"];
-
-/// What in /proc tells of the whole kernel.
-const HIDDEN: [&str; 6] = [
-    "kcore",
-    "keys",
-    "kmsg",
-    "latency_stats",
-    "sched_debug",
-    "timer_list",
-];
+/// What in /proc tells of the whole kernel, and to everybody; what it tells to root only is hidden in any case.
+const HIDDEN: [&str; 3] = ["keys", "latency_stats", "sched_debug"];
 
 /// CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD,
 /// AUDIT_WRITE, SETFCAP: what a root needs that installs and serves. None of them makes or changes mounts.
@@ -177,15 +167,23 @@ fn make_processes() -> Result<(), Trouble> {
     mount(c"proc", "proc", c"proc", hard, c"")?;
     // In namespaces of its own the command had every power again.
     fs::write("proc/sys/user/max_user_namespaces", "0").doing("forbid namespaces")?;
-    for name in ONLY_READ {
-        let path = format!("proc/{name}");
-        if Path::new(&path).exists() {
-            bring(&path, &path)?;
+    let unread = |error: io::Error| format!("cannot read /proc: {error}");
+    for entry in fs::read_dir("proc").map_err(unread)? {
+        let entry = entry.map_err(unread)?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if name.starts_with(|c: char| c.is_ascii_digit()) {
+            // A process.
+            continue;
         }
-    }
-    for name in HIDDEN {
         let path = format!("proc/{name}");
-        if Path::new(&path).exists() {
+        let meta = fs::symlink_metadata(&path).doing(&format!("look at {path}"))?;
+        let mode = meta.permissions().mode();
+        // Where root runs pyro, the command is this root to what looks at nothing but the user.
+        let is_for_root = mode & 0o004 == 0 || HIDDEN.contains(&name);
+        if meta.is_dir() || (meta.is_file() && !is_for_root && mode & 0o222 != 0) {
+            bring(&path, &path)?;
+        } else if meta.is_file() && is_for_root {
             bring("/dev/null", &path)?;
         }
     }

@@ -44,6 +44,10 @@ const CLONE: c_long = 220;
 #[cfg(target_arch = "aarch64")]
 const EXECVEAT: c_long = 281;
 
+const CLOSE_RANGE: c_long = 436;
+/// `CLOSE_RANGE_CLOEXEC`.
+const ON_EXEC: c_ulong = 4;
+
 const SIGCHLD: c_ulong = 17;
 /// `CLONE_PIDFD`.
 const PIDFD: c_ulong = 0x1000;
@@ -119,6 +123,11 @@ pub(super) fn spawn(
         let failed: Result<(), c_int> = maps.apply().and_then(|()| {
             lead_group();
             give_streams(stderr)?;
+            // What our own caller left open is a way out: a folder of the host, for one.
+            // SAFETY: numbers.
+            if unsafe { syscall(CLOSE_RANGE, 3 as c_ulong, c_ulong::from(u32::MAX), ON_EXEC) } < 0 {
+                return Err(last_error());
+            }
             for number in &numbers {
                 // F_SETFD: it stays open.
                 // SAFETY: numbers.

@@ -36,7 +36,7 @@ fn a_command_runs_from_nothing_and_says_so_in_one_document() {
 fn there_is_nothing_of_the_host_inside() {
     for room in rooms() {
         let said = room.says(
-            "id -u; uname -n; echo $(ls /); echo $(ls /dev); echo /tmp/* /run/* /proc/[0-9]*; cat /proc/net/dev | grep -c :; \
+            "id -u; uname -n; echo $(ls /); echo $(ls /dev); echo /tmp/* /run/* /proc/[0-9]*; wc -l < /proc/net/route; \
              ifconfig lo | grep -c UP; pwd; umask; echo x > /dev/null && head -c 3 /dev/zero | od -An -tx1",
         );
         insta::allow_duplicates! {
@@ -57,12 +57,25 @@ fn there_is_nothing_of_the_host_inside() {
 }
 
 #[test]
+fn what_was_left_open_does_not_come_along() {
+    for room in rooms() {
+        let line = "exec 2> /dev/null; ls /proc/$$/fd/; ls /proc/$$/fd/9/";
+        let words = ["run", "-q", "box", "--", "sh", "-c", line];
+        let output = room.command_with_open_folder(&words).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n1\n2\n");
+    }
+}
+
+#[test]
 fn its_root_is_no_root_of_the_host() {
     for room in rooms() {
         let said = room.says(
             "chmod 666 /dev/null; mount -t tmpfs x /tmp; unshare -U true; umount /proc/sys; \
              echo x > /proc/sys/kernel/hostname; ls /proc/1/root; poweroff -f; mknod /null c 1 3; \
-             cat /proc/sys/user/max_user_namespaces",
+             cat /proc/sys/user/max_user_namespaces; cat /proc/keys /proc/slabinfo /proc/kmsg 2> /dev/null; \
+             find /proc -maxdepth 1 -type f ! -perm -004; \
+             for file in $(find /proc -type f -perm -200 ! -path '/proc/[0-9]*' ! -path '/proc/sys/*/*' 2> /dev/null); do \
+             (: >> $file) 2> /dev/null && echo $file; done",
         );
         // Not one of them worked; if one did, it would harm nothing here.
         insta::allow_duplicates! {

@@ -14,8 +14,8 @@ use crate::world::Running;
 const NOBODY: u32 = 65_534;
 
 /// What busybox is called there.
-const PROGRAMS: [&str; 22] = [
-    "cat", "chmod", "echo", "grep", "head", "id", "ifconfig", "ls", "mknod", "mount", "od",
+const PROGRAMS: [&str; 23] = [
+    "cat", "chmod", "echo", "find", "grep", "head", "id", "ifconfig", "ls", "mknod", "mount", "od",
     "poweroff", "printf", "rm", "setsid", "sh", "sleep", "true", "umount", "uname", "unshare",
     "wc",
 ];
@@ -83,6 +83,19 @@ impl Room {
                 command
             }
         }
+    }
+
+    /// The same, started by somebody who left a folder of the host open, as 9.
+    pub fn command_with_open_folder(&self, words: &[&str]) -> Command {
+        let own = self.command(words);
+        let mut command = Command::new("sh");
+        let script = "exec 9< /; exec \"$0\" \"$@\"";
+        command.args(["-c", script]).arg(own.get_program());
+        let mut command = like(&own, command);
+        if self.theirs.is_some() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command
     }
 
     /// The document that it says, with this exit code.
