@@ -21,6 +21,7 @@ use pyro::model::name::EnvName;
 use pyro::model::platform::Platform;
 use pyro::progress::{Event, Observer};
 use pyro::run::engine::Choice;
+use pyro::run::reach::Reach;
 use pyro::run::{Exec, Limits, Size, Streams};
 use pyro::store::{Depth, Patience, Store};
 use pyro::unpack;
@@ -138,6 +139,7 @@ fn run_in(
             ..Exec::default()
         },
         engine: Choice::Auto,
+        reach: Reach::default(),
         size: Size {
             vcpus: 1,
             memory_mib: 512,
@@ -153,6 +155,7 @@ fn run_in(
         stdin: None,
         stdout: Box::new(std::io::stdout()),
         stderr: Box::new(std::io::stderr()),
+        terminal: None,
     };
     let ran = run(context, scope.find(name)?, &request, streams)?;
     let code = ran.ended.ending.exit_code();

@@ -29,7 +29,9 @@ mod kernel;
 mod machine;
 mod modules;
 mod newc;
+pub mod reach;
 mod session;
+mod share;
 mod streams;
 
 pub use enclosure::Enclosure;
@@ -39,7 +41,7 @@ pub use error::Error;
 pub use image::FileSystemType;
 pub use machine::{Machine, Parts, Size};
 pub use session::{Ended, Ending, Limits, Met, Talk};
-pub use streams::Streams;
+pub use streams::{Streams, Terminal};
 
 pub use crate::agent::message::Exec;
 

@@ -43,7 +43,7 @@ pub use prune::{Pruned, prune};
 pub use pull::{Pulled, pull};
 pub use realize::{Realized, RealizedEnvironment, Request, Target, realize};
 pub use roots::{ListedRoot, RootError, add_root, remove_root, roots};
-pub use run::{BOOT_TIMEOUT, Ran, RunRequest, run};
+pub use run::{Ran, RunRequest, run};
 pub use show::{Link, Shown, restore, shown, shows};
 pub use store::{StoreInfo, delete_store, store_info};
 pub use usage::{DiskUsage, ProfileUsage, Share, disk_usage};

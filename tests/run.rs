@@ -39,5 +39,8 @@ mod store;
 #[path = "run/streams.rs"]
 mod streams;
 #[cfg(test)]
+#[path = "run/terminal.rs"]
+mod terminal;
+#[cfg(test)]
 #[path = "run/world.rs"]
 mod world;

@@ -9,15 +9,18 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::chroot;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::enclose::put_resolvers;
 use super::mounts::{
     Doing as _, MOVE, NO_DEV, NO_EXEC, NO_SUID, READ_ONLY, Trouble, make_folder, mount, text,
 };
+use super::net::{self, Addresses};
 use super::serve::{self, tell_trouble};
-use super::sys;
+use super::{share, sys};
 
 /// How long a device may take to come once its driver is there.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,6 +37,10 @@ struct Plan {
     scratch: String,
     /// The machine's name.
     hostname: String,
+    /// Own address, mask, gateway and resolver, where there is a network.
+    network: Option<String>,
+    /// The folders of pyro's machine: how each is mounted, and where.
+    mounts: Vec<(String, String)>,
 }
 
 impl Plan {
@@ -46,7 +53,13 @@ impl Plan {
                 .map(str::to_owned)
                 .ok_or_else(|| format!("/pyro/boot has no `{key}`"))
         };
+        let mounts = text.lines().filter_map(|line| {
+            let (access, target) = line.strip_prefix("mount=")?.split_once(' ')?;
+            Some((access.to_owned(), target.to_owned()))
+        });
         Ok(Self {
+            network: value("network").ok(),
+            mounts: mounts.collect(),
             port: value("port")?,
             device: value("device")?,
             kind: value("type")?,
@@ -91,7 +104,35 @@ fn prepare(plan: &Plan, events: &File) -> Result<(), Trouble> {
     })?;
     mount_root(plan)?;
     enter_root()?;
+    // A kernel without a network has none of it to raise.
+    let _none = net::raise_loopback();
+    if let Some(network) = &plan.network {
+        join_network(network, events)?;
+    }
+    for (number, (access, target)) in plan.mounts.iter().enumerate() {
+        let port = open_port(&format!("{}.{number}", plan.port), events)?;
+        share::share(&port, target, access)?;
+    }
     fs::write("/proc/sys/kernel/hostname", &plan.hostname).doing("name the machine")
+}
+
+fn join_network(network: &str, events: &File) -> Result<(), Trouble> {
+    let addresses: Vec<Ipv4Addr> = network
+        .split(' ')
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let [own, mask, gateway, resolver] = addresses[..] else {
+        return Err(format!("`{network}` is no network"));
+    };
+    let interface = until(events, "find the network interface", || {
+        let entries = fs::read_dir("/sys/class/net").ok()?;
+        let names = entries.flatten().map(|entry| entry.file_name());
+        let mut names = names.filter_map(|name| name.into_string().ok());
+        names.find(|name| name != "lo")
+    })?;
+    let addresses = Addresses { own, mask, gateway };
+    net::set_up(&interface, &addresses).doing(&format!("set up {interface}"))?;
+    put_resolvers(format!("nameserver {resolver}\n").as_bytes())
 }
 
 fn mount_kernel_file_systems() -> Result<(), Trouble> {

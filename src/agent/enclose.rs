@@ -9,6 +9,7 @@
 //!    at those places, symlinks too, is looked at only from within it.
 //! 4. Give up what the command shall not have: the power to mount, and to make namespaces, in which it had that again.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd as _;
@@ -16,14 +17,18 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
 use super::mounts::{
-    BIND, Doing as _, NO_DEV, NO_EXEC, NO_SUID, PRIVATE, RECURSIVE, Trouble, make_folder, mount,
-    text,
+    BIND, Doing as _, NO_DEV, NO_EXEC, NO_SUID, PRIVATE, READ_ONLY, RECURSIVE, Trouble,
+    make_folder, mount, text,
 };
+use super::net;
 use super::serve::{self, tell_trouble};
 use super::sys;
 
 /// Where the tmpfs is mounted: the first that is there. Nothing of these is needed from the host.
 const PLACES: [&str; 5] = ["/tmp", "/run", "/mnt", "/home", "/usr"];
+
+/// Who is asked for the addresses of names.
+const RESOLVERS: &str = "/etc/resolv.conf";
 
 /// The devices that a command has.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
@@ -59,6 +64,17 @@ pub struct Plan<'p> {
     pub scratch: &'p str,
     /// The name that the command finds.
     pub hostname: &'p str,
+    /// `own`, or `shared` with this machine.
+    pub network: &'p str,
+    /// Source, target, and `ro` or `rw` of folders of this machine.
+    pub mounts: &'p [OsString],
+}
+
+/// A folder of this machine that the command shall find.
+struct Share<'p> {
+    folder: File,
+    target: &'p str,
+    access: &'p str,
 }
 
 /// Runs one command from the making of its root to its end.
@@ -76,6 +92,12 @@ fn prepare(plan: &Plan<'_>) -> Result<(), Trouble> {
     mount(c"none", "/", c"", RECURSIVE | PRIVATE, c"")?;
     let host = look_up(Path::new("/"))?;
     let tree = look_up(plan.tree)?;
+    let shares = look_up_shares(plan)?;
+    let resolvers = match plan.network {
+        // Where there are none, there are none inside.
+        "shared" => fs::read(RESOLVERS).ok(),
+        _ => None,
+    };
     enter_scratch(plan.scratch)?;
     let number = tree.as_raw_fd();
     let layers = format!("lowerdir=/proc/self/fd/{number},upperdir=upper,workdir=work,userxattr");
@@ -93,6 +115,10 @@ fn prepare(plan: &Plan<'_>) -> Result<(), Trouble> {
         make_place(folder)?;
         mount(name, folder, c"", BIND | RECURSIVE, c"")?;
     }
+    for share in &shares {
+        bring_share(share)?;
+    }
+    drop(shares);
     let back = format!("/proc/self/fd/{}", host.as_raw_fd());
     std::env::set_current_dir(back).doing("go back to the old root")?;
     drop(host);
@@ -100,7 +126,14 @@ fn prepare(plan: &Plan<'_>) -> Result<(), Trouble> {
     std::env::set_current_dir("/").doing("enter the root")?;
     sys::set_hostname(plan.hostname).doing("set the host name")?;
     sys::leave_keyring();
-    sys::raise_loopback().doing("raise the loopback interface")?;
+    match plan.network {
+        "shared" => {
+            if let Some(resolvers) = resolvers {
+                put_resolvers(&resolvers)?;
+            }
+        }
+        _ => net::raise_loopback().doing("raise the loopback interface")?,
+    }
     sys::bound_capabilities(&CAPABILITIES).doing("give up capabilities")
 }
 
@@ -121,6 +154,37 @@ fn make_place(folder: &str) -> Result<(), Trouble> {
         fs::remove_file(folder).doing(&format!("replace {folder}"))?;
     }
     make_folder(folder)
+}
+
+fn look_up_shares<'p>(plan: &Plan<'p>) -> Result<Vec<Share<'p>>, Trouble> {
+    let shares = plan.mounts.chunks_exact(3).map(|words| {
+        let said = |word: &'p OsString| word.to_str().ok_or("a mount is no text");
+        Ok(Share {
+            folder: look_up(Path::new(&words[0]))?,
+            target: said(&words[1])?,
+            access: said(&words[2])?,
+        })
+    });
+    shares.collect()
+}
+
+/// Shows a folder of this machine at its place in the new root.
+fn bring_share(share: &Share<'_>) -> Result<(), Trouble> {
+    make_place(share.target)?;
+    let source = text(&format!("/proc/self/fd/{}", share.folder.as_raw_fd()))?;
+    mount(&source, share.target, c"", BIND | RECURSIVE, c"")?;
+    let read_only = if share.access == "ro" { READ_ONLY } else { 0 };
+    let attributes = u64::from(NO_SUID | NO_DEV | read_only);
+    let restricted = sys::restrict(&text(share.target)?, attributes);
+    restricted.doing(&format!("protect {}", share.target))
+}
+
+/// Says whom to ask for the addresses of names.
+pub fn put_resolvers(resolvers: &[u8]) -> Result<(), Trouble> {
+    make_folder("/etc")?;
+    // The image may have a link there, to a place that only a whole system fills.
+    let _none = fs::remove_file(RESOLVERS);
+    fs::write(RESOLVERS, resolvers).doing(&format!("write {RESOLVERS}"))
 }
 
 /// Mounts the tmpfs and goes there.
@@ -145,7 +209,7 @@ fn enter_scratch(size: &str) -> Result<(), Trouble> {
 /// Shows at `target` what is at `source`, which may be the host's: it keeps its mode, owner and times.
 fn bring(source: &str, target: &str) -> Result<(), Trouble> {
     mount(&text(source)?, target, c"", BIND, c"")?;
-    sys::make_read_only(&text(target)?).doing(&format!("protect {target}"))
+    sys::restrict(&text(target)?, READ_ONLY.into()).doing(&format!("protect {target}"))
 }
 
 fn make_devices() -> Result<(), Trouble> {

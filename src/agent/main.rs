@@ -4,7 +4,7 @@
 //! the protocol with pyro and knows nothing else of it.
 //!
 //! As `/init` it is the first process of a machine ([`boot`]). As `pyro-agent serve N` it talks on the descriptor N
-//! that it was started with ([`serve`]). As `pyro-agent enclose N TREE SCRATCH NAME` it first makes the namespaces that
+//! that it was started with ([`serve`]). As `pyro-agent enclose N TREE SCRATCH NAME …` it first makes the namespaces that
 //! it is process 1 of into a place for a command ([`enclose`]).
 
 use std::ffi::OsString;
@@ -16,7 +16,9 @@ mod enclose;
 mod frame;
 mod message;
 mod mounts;
+mod net;
 mod serve;
+mod share;
 mod sys;
 
 fn main() -> ExitCode {
@@ -36,17 +38,23 @@ fn main() -> ExitCode {
                 .and_then(|socket| serve::serve(socket, sys::children()?).map(|_ended| ())),
             Err(_no_number) => return usage(),
         },
-        ["enclose", number, _, scratch, hostname] => match number.parse() {
-            Ok(number) => sys::inherited(number).and_then(|socket| {
-                let plan = enclose::Plan {
-                    tree: words[2].as_ref(),
-                    scratch,
-                    hostname,
-                };
-                enclose::enclose(socket, &plan)
-            }),
-            Err(_no_number) => return usage(),
-        },
+        ["enclose", number, _, scratch, hostname, network, ..]
+            if words[6..].len().is_multiple_of(3) =>
+        {
+            match number.parse() {
+                Ok(number) => sys::inherited(number).and_then(|socket| {
+                    let plan = enclose::Plan {
+                        tree: words[2].as_ref(),
+                        scratch,
+                        hostname,
+                        network,
+                        mounts: &words[6..],
+                    };
+                    enclose::enclose(socket, &plan)
+                }),
+                Err(_no_number) => return usage(),
+            }
+        }
         _ => return usage(),
     };
     match served {
@@ -59,6 +67,8 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: pyro-agent serve DESCRIPTOR | enclose DESCRIPTOR TREE SCRATCH NAME");
+    eprintln!(
+        "usage: pyro-agent serve DESCRIPTOR | enclose DESCRIPTOR TREE SCRATCH NAME own|shared [SOURCE TARGET ro|rw]..."
+    );
     ExitCode::from(2)
 }

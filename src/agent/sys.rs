@@ -81,8 +81,6 @@ const MOUNT_SETATTR: c_long = 442;
 const KEYCTL: c_long = 250;
 #[cfg(target_arch = "aarch64")]
 const KEYCTL: c_long = 219;
-const SIOCGIFFLAGS: c_ulong = 0x8913;
-const SIOCSIFFLAGS: c_ulong = 0x8914;
 
 /// Something can be read, or the other side has gone.
 pub const READABLE: i16 = 1;
@@ -235,8 +233,8 @@ impl Mount<'_> {
     }
 }
 
-/// Nothing is written any more through this mount, devices apart; how else it is mounted stays.
-pub fn make_read_only(target: &CStr) -> io::Result<()> {
+/// Takes away what may be done through a mount and those below it; how else they are mounted stays.
+pub fn restrict(target: &CStr, attributes: u64) -> io::Result<()> {
     #[repr(C)]
     struct Attributes {
         set: u64,
@@ -244,17 +242,25 @@ pub fn make_read_only(target: &CStr) -> io::Result<()> {
         propagation: u64,
         users: u64,
     }
-    // MOUNT_ATTR_RDONLY.
     let attributes = Attributes {
-        set: 1,
+        set: attributes,
         clear: 0,
         propagation: 0,
         users: 0,
     };
     let (length, path) = (size_of::<Attributes>(), target.as_ptr());
-    // AT_FDCWD.
+    // AT_FDCWD, AT_RECURSIVE.
     // SAFETY: a text that ends with NUL, and a structure of the kernel's form with its length.
-    let made = unsafe { syscall(MOUNT_SETATTR, -100, path, 0, &raw const attributes, length) };
+    let made = unsafe {
+        syscall(
+            MOUNT_SETATTR,
+            -100,
+            path,
+            0x8000,
+            &raw const attributes,
+            length,
+        )
+    };
     if made < 0 {
         return Err(io::Error::last_os_error());
     }
@@ -351,32 +357,6 @@ pub fn let_go(target: &CStr) -> io::Result<()> {
 pub fn set_hostname(name: &str) -> io::Result<()> {
     // SAFETY: bytes and their number.
     checked(unsafe { sethostname(name.as_ptr().cast(), name.len()) }).map(|_| ())
-}
-
-/// Lets processes reach each other over the loopback interface.
-pub fn raise_loopback() -> io::Result<()> {
-    #[repr(C)]
-    struct Request {
-        name: [u8; 16],
-        flags: i16,
-        rest: [u8; 22],
-    }
-    let mut request = Request {
-        name: *b"lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
-        flags: 0,
-        rest: [0; 22],
-    };
-    // AF_INET, SOCK_DGRAM.
-    // SAFETY: three numbers; a new descriptor is made.
-    let fd = checked(unsafe { socket(2, 2 | CLOEXEC, 0) })?;
-    // SAFETY: it was just made and belongs to nobody else.
-    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-    // SAFETY: a structure of the kernel's form, which it fills in.
-    checked(unsafe { ioctl(socket.as_raw_fd(), SIOCGIFFLAGS, &raw mut request) })?;
-    // IFF_UP.
-    request.flags |= 1;
-    // SAFETY: as above; it is only read.
-    checked(unsafe { ioctl(socket.as_raw_fd(), SIOCSIFFLAGS, &raw const request) }).map(|_| ())
 }
 
 /// Takes a session keyring of its own: that of pyro may hold keys.

@@ -151,6 +151,23 @@ pub enum CheckChoice {
     Full,
 }
 
+/// What runs a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EngineChoice {
+    /// The fastest that works here.
+    #[default]
+    Auto,
+    /// QEMU, with KVM where that works.
+    Qemu,
+    /// QEMU with KVM, or nothing.
+    QemuKvm,
+    /// QEMU without KVM: slow, and works everywhere.
+    QemuTcg,
+    /// No machine: namespaces under the kernel that is there, a weaker wall.
+    Namespace,
+}
+
 /// Which declaration a command is about.
 #[derive(Debug, Clone, Default, Args)]
 pub struct FileFlag {

@@ -16,6 +16,7 @@ pub mod http;
 pub mod limits;
 pub mod logins;
 pub mod origin;
+pub mod run;
 pub mod variable;
 
 use super::args::{CheckChoice, DurabilityChoice};
@@ -29,6 +30,7 @@ use gc::{GcFlags, GcSettings};
 use http::HttpSettings;
 use limits::LimitSettings;
 use origin::{Origin, Sourced};
+use run::{RunFlags, RunSettings};
 
 /// How long a lock is waited for when nobody says.
 const LOCK_TIMEOUT: Timespan = Timespan::minutes(10);
@@ -60,6 +62,8 @@ pub struct Flags {
     pub offline: bool,
     /// The limits of `pyro gc`.
     pub gc: GcFlags,
+    /// What `pyro run` does.
+    pub run: RunFlags,
 }
 
 /// How far the lock is obeyed.
@@ -146,6 +150,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// What sources are limited to.
     pub limits: LimitSettings,
+    /// What machines are like.
+    pub run: RunSettings,
     /// Registries that something is set for, by host.
     pub registries: BTreeMap<String, Registry>,
     /// The configuration files that were looked for, the stronger first, and whether they exist.
@@ -212,6 +218,7 @@ impl Settings {
             gc: GcSettings::resolve(flags.gc, &files, around)?,
             http: HttpSettings::resolve(&files, around)?,
             limits: LimitSettings::resolve(&files, around)?,
+            run: RunSettings::resolve(flags.run, &files, around)?,
             registries: files.registries(),
             config_files: files.looked_for(),
         })

@@ -14,6 +14,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_long, c_ulong, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
+use super::reach::Network;
 use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus, getegid, geteuid, waitid};
 
 unsafe extern "C" {
@@ -51,9 +52,10 @@ const ON_EXEC: c_ulong = 4;
 const SIGCHLD: c_ulong = 17;
 /// `CLONE_PIDFD`.
 const PIDFD: c_ulong = 0x1000;
-/// Mounts, host name, IPC, users, processes, network.
-const NAMESPACES: c_ulong =
-    0x2_0000 | 0x400_0000 | 0x800_0000 | 0x1000_0000 | 0x2000_0000 | 0x4000_0000;
+/// Mounts, host name, IPC, users, processes.
+const NAMESPACES: c_ulong = 0x2_0000 | 0x400_0000 | 0x800_0000 | 0x1000_0000 | 0x2000_0000;
+/// `CLONE_NEWNET`.
+const NETWORK: c_ulong = 0x4000_0000;
 const WRITE_ONLY: c_int = 1;
 const READ_WRITE: c_int = 2;
 const EMPTY_PATH: c_int = 0x1000;
@@ -112,6 +114,7 @@ pub(super) fn spawn(
     words: &[CString],
     inherited: &[BorrowedFd<'_>],
     stderr: BorrowedFd<'_>,
+    network: Network,
 ) -> io::Result<Enclosed> {
     let maps = Maps::own();
     let mut argv: Vec<*const c_char> = words.iter().map(|word| word.as_ptr()).collect();
@@ -119,7 +122,7 @@ pub(super) fn spawn(
     let envp: [*const c_char; 1] = [std::ptr::null()];
     let numbers: Vec<RawFd> = inherited.iter().map(AsRawFd::as_raw_fd).collect();
     let (program, stderr) = (program.as_raw_fd(), stderr.as_raw_fd());
-    clone_with(|| {
+    clone_with(network, || {
         let failed: Result<(), c_int> = maps.apply().and_then(|()| {
             lead_group();
             give_streams(stderr)?;
@@ -148,7 +151,7 @@ pub(super) fn spawn(
 /// The error tells what it could not do, and what the system said.
 pub(super) fn try_out() -> Result<(), (Step, io::Error)> {
     let maps = Maps::own();
-    let tried = clone_with(|| {
+    let tried = clone_with(Network::Off, || {
         let told = |step: c_int| move |errno: c_int| (step << 6) | errno.clamp(1, 63);
         let tried = maps.apply().map_err(told(0)).and_then(|()| {
             let nothing = std::ptr::null();
@@ -206,14 +209,18 @@ impl Enclosed {
 }
 
 /// Runs `inside` in a new process with namespaces of its own, which ends with the code that it gives.
-fn clone_with(inside: impl Fn() -> c_int) -> io::Result<Enclosed> {
+fn clone_with(network: Network, inside: impl Fn() -> c_int) -> io::Result<Enclosed> {
+    let namespaces = match network {
+        Network::Off => NAMESPACES | NETWORK,
+        Network::Shared => NAMESPACES,
+    };
     let mut pidfd: c_int = -1;
     let none = 0 as c_ulong;
     // SAFETY: as by fork, the new process has its own copy of all memory, this stack too; `pidfd` is written here.
     let pid = unsafe {
         syscall(
             CLONE,
-            NAMESPACES | PIDFD | SIGCHLD,
+            namespaces | PIDFD | SIGCHLD,
             none,
             &raw mut pidfd,
             none,

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::{Handle, Signals};
 
 use super::error::Error;
@@ -154,9 +154,9 @@ pub(super) fn write_socket(mut socket: UnixStream, frames: &Receiver<Vec<u8>>) {
 pub(super) struct Listening(Handle);
 
 impl Listening {
-    /// Takes those that a user or a supervisor sends to a command.
+    /// Takes those that a user, a supervisor or a terminal sends to a command.
     pub(super) fn begin(tell: Sender<Event>) -> Result<Self, Error> {
-        let wanted = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+        let wanted = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH];
         let mut signals =
             Signals::new(wanted).map_err(|error| Error::system("listen for signals", error))?;
         let handle = signals.handle();

@@ -11,8 +11,9 @@ use std::fmt::Write as _;
 
 use super::modules::Module;
 use super::newc::Archive;
+use super::reach::Access;
 
-/// The name of the port that the agent talks on.
+/// The name of the port that the agent talks on. The one of each folder is called so, with a point and its number.
 pub(super) const PORT: &str = "pyro";
 
 /// What the agent is told.
@@ -24,6 +25,10 @@ pub(super) struct Boot<'a> {
     pub(super) scratch: String,
     /// The machine's name.
     pub(super) hostname: &'a str,
+    /// Its own address, mask, gateway and resolver, where it has a network.
+    pub(super) network: Option<&'a str>,
+    /// How and where folders of this machine are mounted.
+    pub(super) mounts: Vec<(Access, &'a str)>,
 }
 
 /// The archive.
@@ -43,6 +48,12 @@ pub(super) fn initrd(agent: &[u8], modules: &[Module], boot: &Boot<'_>) -> Vec<u
         ("hostname", boot.hostname),
     ] {
         let _infallible = writeln!(text, "{key}={value}");
+    }
+    if let Some(network) = boot.network {
+        let _infallible = writeln!(text, "network={network}");
+    }
+    for (access, target) in &boot.mounts {
+        let _infallible = writeln!(text, "mount={} {target}", access.as_str());
     }
     archive.file("pyro/boot", 0o400, text.as_bytes());
     archive.folder("pyro/modules");

@@ -13,6 +13,8 @@ use super::image::FileSystemType;
 use super::initrd::{Boot, initrd};
 use super::kernel;
 use super::modules::Modules;
+use super::reach::{Network, Reach};
+use super::share::Share;
 
 /// What every machine needs to find its disk and its port, in an order that loads; what depends on what, the modules say.
 const DRIVERS: [&str; 9] = [
@@ -26,6 +28,9 @@ const DRIVERS: [&str; 9] = [
     "virtio_console",
     "overlay",
 ];
+
+/// What QEMU's user network gives to a machine: its address, mask, gateway, and who answers for names.
+const USER_NETWORK: &str = "10.0.2.15 255.255.255.0 10.0.2.2 10.0.2.3";
 
 /// The artifacts that a machine is made of.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +63,8 @@ pub struct Machine {
     pub(super) image: File,
     pub(super) initrd: File,
     pub(super) size: Size,
+    pub(super) network: Network,
+    pub(super) shares: Vec<Share>,
 }
 
 impl Machine {
@@ -65,14 +72,27 @@ impl Machine {
     ///
     /// # Errors
     /// When a part cannot be read or used.
-    pub fn prepare(parts: &Parts<'_>, size: Size, hostname: &str) -> Result<Self, Error> {
+    pub fn prepare(
+        parts: &Parts<'_>,
+        size: Size,
+        reach: &Reach,
+        hostname: &str,
+    ) -> Result<Self, Error> {
         let agent = AGENT.ok_or(Error::NotBuilt)?;
         let kernel = open(parts.kernel)?;
         let image = open(parts.image)?;
         let kind = FileSystemType::of(&image)?;
+        let shares = reach.mounts.iter().map(Share::open);
+        let shares: Vec<Share> = shares.collect::<Result<_, _>>()?;
         let modules = match parts.modules {
             Some(folder) => {
-                let wanted: Vec<&str> = DRIVERS.into_iter().chain([kind.module()]).collect();
+                let mut wanted: Vec<&str> = DRIVERS.into_iter().chain([kind.module()]).collect();
+                if reach.network == Network::Shared {
+                    wanted.push("virtio_net");
+                }
+                if !shares.is_empty() {
+                    wanted.push("fuse");
+                }
                 Modules::find(folder, kernel::release(&kernel)?.as_deref())?.load(&wanted)?
             }
             None => Vec::new(),
@@ -81,6 +101,14 @@ impl Machine {
             file_system: kind.module(),
             scratch: Scratch(size.scratch).to_string(),
             hostname,
+            network: match reach.network {
+                Network::Off => None,
+                Network::Shared => Some(USER_NETWORK),
+            },
+            mounts: shares
+                .iter()
+                .map(|share| (share.access, share.target.as_str()))
+                .collect(),
         };
         let own = initrd(agent, &modules, &boot);
         let initrd = sealed("pyro-initrd", parts.initrd, &own)?;
@@ -89,6 +117,8 @@ impl Machine {
             image,
             initrd,
             size,
+            network: reach.network,
+            shares,
         })
     }
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use super::engine::Guest;
 use super::error::Error;
 use super::events::{Event, Listening, Outputs, read_socket, write_socket};
-use super::streams::{Streams, write_out};
+use super::streams::{Given, Streams, write_out};
 use crate::agent::frame::VERSION;
 use crate::agent::message::Exec;
 
@@ -99,6 +99,7 @@ pub struct Met {
     frames: Sender<Vec<u8>>,
     grants: Sender<(crate::agent::message::Stream, u32)>,
     boot: Duration,
+    given: Given,
 }
 
 impl Talk {
@@ -131,7 +132,7 @@ impl Talk {
         mut guest: Guest,
         limits: &Limits,
         streams: Streams,
-    ) -> Result<(Met, Option<std::os::fd::OwnedFd>), (Error, Streams)> {
+    ) -> Result<Met, (Error, Streams)> {
         let begun = Instant::now();
         let wires = match self.connect(&guest) {
             Ok(wires) => wires,
@@ -155,6 +156,7 @@ impl Talk {
             stdin,
             stdout,
             stderr,
+            terminal,
         } = streams;
         for (stream, out, pieces) in [
             (crate::agent::message::Stream::Stdout, stdout, wires.stdout),
@@ -163,13 +165,13 @@ impl Talk {
             let tell = self.tell.clone();
             std::thread::spawn(move || write_out(stream, out, &pieces, &tell));
         }
-        let met = Met {
+        Ok(Met {
             guest,
             frames: wires.frames,
             grants: wires.grants,
             boot: begun.elapsed(),
-        };
-        Ok((met, stdin))
+            given: Given { stdin, terminal },
+        })
     }
 
     fn connect(&self, guest: &Guest) -> Result<Wires, Error> {
@@ -232,14 +234,8 @@ impl Talk {
     ///
     /// # Errors
     /// When the command could not be started.
-    pub fn execute(
-        &self,
-        met: (Met, Option<std::os::fd::OwnedFd>),
-        exec: &Exec,
-        limits: &Limits,
-    ) -> Result<Ended, Error> {
-        let (met, stdin) = met;
-        Conversation::new(self, met, stdin).hold(exec, limits)
+    pub fn execute(&self, met: Met, exec: &Exec, limits: &Limits) -> Result<Ended, Error> {
+        Conversation::new(self, met).hold(exec, limits)
     }
 }
 

@@ -3,8 +3,9 @@
 //! Each output has a thread that writes, so that a reader that is slow holds up nobody but the command, and that only
 //! when its credit is used up. What was written is granted again.
 
+use std::any::Any;
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::mpsc::{Receiver, Sender};
 
@@ -27,6 +28,29 @@ pub struct Streams {
     pub stdout: Box<dyn Write + Send>,
     /// What it complains with.
     pub stderr: Box<dyn Write + Send>,
+    /// The terminal that stdin is, where the command has one of its own.
+    pub terminal: Option<Box<dyn Terminal>>,
+}
+
+/// A terminal here, which a command's own one is shown on.
+pub trait Terminal: Send {
+    /// Its rows and columns.
+    ///
+    /// # Errors
+    /// When it is gone.
+    fn size(&self) -> io::Result<(u16, u16)>;
+
+    /// Lets every key through as it is, until what is returned is dropped.
+    ///
+    /// # Errors
+    /// When it is gone.
+    fn lend(&self) -> io::Result<Box<dyn Any>>;
+}
+
+/// What a command is given: its input, and the terminal that it is typed at.
+pub(super) struct Given {
+    pub(super) stdin: Option<OwnedFd>,
+    pub(super) terminal: Option<Box<dyn Terminal>>,
 }
 
 impl fmt::Debug for Streams {

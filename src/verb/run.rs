@@ -7,7 +7,6 @@
 //! An engine whose machine does not say hello is given up for the next one, as long as no command was sent.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::bring::bring;
 use super::context::{Context, Policy};
@@ -20,6 +19,7 @@ use super::pull::installed;
 use crate::model::platform::Platform;
 use crate::progress::Phase;
 use crate::run::engine::{Choice, Mode, Namespace, Unfit};
+use crate::run::reach::Reach;
 use crate::run::{
     Enclosure, Ended, Engine, Error as RunError, Exec, Limits, Machine, Parts, Size, Streams, Talk,
     available,
@@ -37,6 +37,8 @@ pub struct RunRequest {
     pub exec: Exec,
     /// The engine.
     pub engine: Choice,
+    /// What the command reaches of this machine.
+    pub reach: Reach,
     /// The machine's size.
     pub size: Size,
     /// How long things may take.
@@ -112,7 +114,7 @@ fn begin(
     };
     if is_enclosed {
         let tree = published.path().join(tree.ok_or(RunError::NoTree)?);
-        let enclosure = Enclosure::prepare(&tree, request.size, &hostname(name))?;
+        let enclosure = Enclosure::prepare(&tree, request.size, &request.reach, &hostname(name))?;
         let (engines, unfit) = match Namespace::find() {
             Ok(engine) => (vec![engine], Vec::new()),
             Err(reason) => (Vec::new(), vec![reason]),
@@ -126,7 +128,7 @@ fn begin(
         modules: artifact("modules"),
         initrd: artifact("initrd"),
     };
-    let machine = Machine::prepare(&parts, request.size, &hostname(name))?;
+    let machine = Machine::prepare(&parts, request.size, &request.reach, &hostname(name))?;
     let (engines, unfit) = available(request.engine, &request.search_path);
     execute(cx, name, request, (&engines, unfit), &machine, streams)
 }
@@ -214,9 +216,6 @@ fn hostname(name: &str) -> String {
     let name: String = name.chars().map(letter).take(63).collect();
     name.trim_matches('-').to_owned()
 }
-
-/// How long a machine may take to come up where nobody says.
-pub const BOOT_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

@@ -55,12 +55,65 @@ fn every_setting_tells_its_origin() {
     registry."localhost:5000".insecure  true  [WORK]/pyro.toml
     registry."localhost:5000".mirrors  -  default
     registry."localhost:5000".token-realms  -  default
+    run.boot-timeout-seconds  60  default
+    run.engine  auto  default
+    run.mem-mib  512  default
+    run.scratch-size  -  default
+    run.timeout-seconds  -  default
+    run.vcpu-count  1  default
     runtime-bundle-dir  [WORK]  default
     store.durability  durable  default
     store.lock-timeout  90s  [WORK]/pyro.toml
     store.lower  -  default
     store.path  [STORE]  PYRO_STORE
     "#);
+}
+
+#[test]
+fn machines_are_set_by_file_and_variable() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "pyro.toml",
+        "[run]\nengine = \"qemu-tcg\"\nvcpu-count = 2\nmem-mib = 1024\nscratch-size = \"2G\"\n\
+         boot-timeout-seconds = 90\ntimeout-seconds = 600\n",
+    );
+    let config = |variables: &[(&str, &str)]| {
+        let mut pyro = sandbox.pyro(["config"]).env("PYRO_CONFIG", "pyro.toml");
+        for (name, value) in variables {
+            pyro = pyro.env(name, value);
+        }
+        pyro.run()
+    };
+    let ended = config(&[
+        ("PYRO_ENGINE", "namespace"),
+        ("PYRO_VCPU_COUNT", "4"),
+        ("PYRO_SCRATCH_SIZE", "64M"),
+    ]);
+    let said: Vec<&str> = ended
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("run."))
+        .collect();
+    insta::assert_snapshot!(said.join("\n"), @"
+    run.boot-timeout-seconds  90  [WORK]/pyro.toml
+    run.engine  namespace  PYRO_ENGINE
+    run.mem-mib  1024  [WORK]/pyro.toml
+    run.scratch-size  64M  PYRO_SCRATCH_SIZE
+    run.timeout-seconds  600  [WORK]/pyro.toml
+    run.vcpu-count  4  PYRO_VCPU_COUNT
+    ");
+    let ended = config(&[("PYRO_ENGINE", "kvm")]);
+    insta::assert_snapshot!(ended, @"
+    exit code 78
+    ----- stderr
+    error: PYRO_ENGINE is `kvm`: expected auto, qemu, qemu-kvm, qemu-tcg or namespace
+    ");
+    let ended = config(&[("PYRO_MEM_MIB", "0")]);
+    insta::assert_snapshot!(ended, @"
+    exit code 78
+    ----- stderr
+    error: PYRO_MEM_MIB is `0`: number would be zero for non-zero type
+    ");
 }
 
 #[test]

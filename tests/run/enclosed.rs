@@ -9,7 +9,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use super::ends::{children, paths};
 use super::inside;
 use super::room::{Room, rooms};
-use super::streams::noise;
+use super::streams::{Hears, noise};
 
 #[test]
 fn a_command_runs_from_nothing_and_says_so_in_one_document() {
@@ -265,4 +265,110 @@ fn who_forbids_namespaces_is_named_and_what_fits_is_shown() {
     error: no engine can run this environment here: namespace: namespaces cannot be made: user.max_user_namespaces is 0
     hint: sysctl -w user.max_user_namespaces=10000
     ");
+}
+
+#[test]
+fn a_folder_of_the_host_is_there_where_it_is_asked_for() {
+    for room in rooms() {
+        let sandbox = &room.sandbox;
+        let line = "cat /srv/in/file; echo x > /srv/in/file; mount -o remount,rw /srv/in; echo x > /srv/in/file; \
+                    echo new > /out/new; [ -O /out/new ] && echo mine; \
+                    grep ' /srv/in \\| /out ' /proc/mounts | grep -c nosuid,nodev";
+        let folder = |name: &str| {
+            let folder = sandbox.work().join(name);
+            room.gives(&folder);
+            folder
+        };
+        let (into, out) = (folder("in"), folder("out"));
+        fs_err::write(into.join("file"), "found\n").unwrap();
+        let to = format!("{}:/srv/in:ro", into.display());
+        let words = [
+            "run", "-q", "box", "--mount", &to, "--mount", "out:/out", "--",
+        ];
+        let words: Vec<&str> = words.into_iter().chain(["sh", "-c", line]).collect();
+        let output = room.command(&words).output().unwrap();
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
+            found
+            mine
+            2
+            ");
+        }
+        assert_eq!(fs_err::read_to_string(out.join("new")).unwrap(), "new\n");
+        assert_eq!(
+            fs_err::read_to_string(into.join("file")).unwrap(),
+            "found\n"
+        );
+    }
+}
+
+#[test]
+fn a_link_in_the_tree_leads_no_mount_out_of_it() {
+    for room in rooms() {
+        // `run` of the tree is a link to a folder of the host, which is not there.
+        room.gives(&room.sandbox.work().join("in"));
+        let words = [
+            "run",
+            "-q",
+            "box",
+            "--mount",
+            "in:/run",
+            "--",
+            "sh",
+            "-c",
+            "echo x > /run/new",
+        ];
+        let output = room.command(&words).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(inside::names(&room.sandbox.work().join("in")), ["new"]);
+        assert!(!room.sandbox.path("away").exists());
+    }
+}
+
+#[test]
+fn what_cannot_be_mounted_is_said_before_anything_runs() {
+    let room = Room::own();
+    let sandbox = &room.sandbox;
+    sandbox.write("file", "");
+    let says = |word: &str, code: i32| {
+        let words = ["run", "-q", "box", "--mount", word, "--", "true"];
+        sandbox.pyro(words).run().code(code).stderr.clone()
+    };
+    insta::assert_snapshot!(says("none:/x", 125), @"
+    error: cannot mount [WORK]/none
+      caused by: No such file or directory (os error 2)
+    ");
+    insta::assert_snapshot!(says("file:/x", 125), @"
+    error: cannot mount [WORK]/file
+      caused by: Not a directory (os error 20)
+    ");
+    insta::assert_snapshot!(says("file", 125), @"
+    error: `file` is no mount: it has no colon; expected SRC:DST or SRC:DST:ro, such as .:/src
+    hint: try `--help`
+    ");
+    for word in [":/x", "in:x", "in:", "in:/", "in:/a/../b", "in:/a\nb"] {
+        let said = says(word, 125);
+        assert!(said.contains("is no mount"), "{said}");
+    }
+    let many = ["--mount", "in:/in"].repeat(17);
+    let words = ["run", "-q", "box"].into_iter().chain(many);
+    let ended = sandbox.pyro(words.chain(["--", "true"])).run().code(125);
+    let told = "error: more than 16 folders are to be mounted\n";
+    assert!(ended.stderr.starts_with(told), "{ended}");
+}
+
+#[test]
+fn the_network_is_the_hosts_where_it_is_asked_for() {
+    for room in rooms() {
+        let hears = Hears::new();
+        let line = format!("echo me | nc 127.0.0.1 {}", hears.port);
+        let says = |words: &[&str]| {
+            let words = words.iter().copied().chain(["--", "sh", "-c", &line]);
+            let words: Vec<&str> = words.collect();
+            let output = room.command(&words).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        assert_eq!(says(&["run", "-q", "box", "--network"]), "heard me\n");
+        assert_eq!(says(&["run", "-q", "box"]), "");
+    }
 }

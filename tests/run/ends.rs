@@ -62,21 +62,6 @@ fn a_machine_that_is_switched_off_is_a_failure() {
     assert!(ended.stderr.contains(told), "{ended}");
 }
 
-#[test]
-fn a_command_that_is_not_there_has_its_own_code() {
-    let sandbox = world();
-    let ended = sandbox
-        .pyro(["run", "tiny", "--json", "--", "no-such"])
-        .run()
-        .code(127);
-    let document = ended.document(&sandbox);
-    assert_eq!(document["error"]["kind"], "no-command");
-    assert_eq!(
-        document["error"]["message"],
-        "cannot run `no-such` in the environment"
-    );
-}
-
 /// All paths below a folder.
 pub fn paths(folder: &Path) -> Vec<String> {
     let entries = walkdir::WalkDir::new(folder).sort_by_file_name();

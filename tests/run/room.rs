@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -14,10 +14,10 @@ use crate::world::Running;
 const NOBODY: u32 = 65_534;
 
 /// What busybox is called there.
-const PROGRAMS: [&str; 23] = [
-    "cat", "chmod", "echo", "find", "grep", "head", "id", "ifconfig", "ls", "mknod", "mount", "od",
-    "poweroff", "printf", "rm", "setsid", "sh", "sleep", "true", "umount", "uname", "unshare",
-    "wc",
+const PROGRAMS: [&str; 26] = [
+    "cat", "chmod", "echo", "find", "grep", "head", "id", "ifconfig", "ls", "mknod", "mount", "nc",
+    "od", "poweroff", "printf", "rm", "setsid", "sh", "sleep", "stty", "true", "tty", "umount",
+    "uname", "unshare", "wc",
 ];
 
 pub struct Room {
@@ -98,6 +98,14 @@ impl Room {
         command
     }
 
+    /// Makes a folder that belongs to who runs it.
+    pub fn gives(&self, folder: &Path) {
+        fs_err::create_dir_all(folder).unwrap();
+        if self.theirs.is_some() {
+            std::os::unix::fs::chown(folder, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+    }
+
     /// The document that it says, with this exit code.
     #[track_caller]
     pub fn document(&self, words: &[&str], code: i32) -> Value {
@@ -143,7 +151,7 @@ impl Room {
 }
 
 /// The same with another program.
-fn like(own: &Command, mut command: Command) -> Command {
+pub fn like(own: &Command, mut command: Command) -> Command {
     command.args(own.get_args()).env_clear();
     for (name, value) in own.get_envs() {
         command.env(name, value.unwrap_or_default());

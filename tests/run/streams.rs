@@ -1,6 +1,7 @@
 //! What goes in and comes out.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
@@ -100,11 +101,26 @@ fn piped(sandbox: &Sandbox, words: &[&str]) -> Command {
     command
 }
 
+/// They pass a folder of this machine on their way, and a network is there as well.
 #[test]
-fn five_megabytes_go_in_and_come_back() {
+fn five_megabytes_go_in_and_come_back_and_stay_in_a_folder() {
     let sandbox = world();
     let bytes = noise(5_000_000);
-    let mut child = piped(&sandbox, &["run", "-q", "tiny", "--", "cat"])
+    sandbox.write("in/a/file", "found\n");
+    fs_err::create_dir(sandbox.work().join("out")).unwrap();
+    let hears = Hears::new();
+    let line = format!(
+        "tee /srv/out/copy; cat /srv/in/a/file /etc/resolv.conf >&2; (echo x > /srv/in/a/file) 2>/dev/null || echo kept >&2; \
+         mount -o remount,rw /srv/in; (echo x > /srv/in/new) 2>/dev/null || echo kept >&2; \
+         rm -r /srv/out/old; touch '/srv/out/new one'; ls /srv/out >&2; nc 10.0.2.2 {} < /srv/in/a/file >&2",
+        hears.port
+    );
+    let old = sandbox.write("out/old/file", "");
+    let mounts = ["--mount", "in:/srv/in:ro", "--mount", "./out:/srv/out"];
+    let words = ["run", "-q", "tiny", "--network"].into_iter().chain(mounts);
+    let words: Vec<&str> = words.chain(["--", "sh", "-c", &line]).collect();
+    let mut child = piped(&sandbox, &words)
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -112,6 +128,42 @@ fn five_megabytes_go_in_and_come_back() {
     let writer = std::thread::spawn(move || stdin.write_all(&sent));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        said,
+        "found\nnameserver 10.0.2.3\nkept\nkept\ncopy\nnew one\nheard found\n"
+    );
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stdout == bytes);
+    assert!(fs_err::read(sandbox.work().join("out/copy")).unwrap() == bytes);
+    assert!(sandbox.work().join("out/new one").exists() && !old.exists());
+    assert_eq!(
+        fs_err::read_to_string(sandbox.work().join("in/a/file")).unwrap(),
+        "found\n"
+    );
+}
+
+/// Somebody on the loopback interface who is told a line, and says it again.
+pub struct Hears {
+    pub port: u16,
+}
+
+impl Hears {
+    pub fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut line = String::new();
+                BufReader::new(stream.try_clone().unwrap())
+                    .read_line(&mut line)
+                    .unwrap();
+                stream
+                    .write_all(format!("heard {line}").as_bytes())
+                    .unwrap();
+            }
+        });
+        Self { port }
+    }
 }

@@ -1,10 +1,11 @@
 //! `pyro config`: each setting, its value, and where it came from.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::cli::args::{CheckChoice, DurabilityChoice};
+use crate::cli::args::{CheckChoice, DurabilityChoice, EngineChoice};
 use crate::cli::failure::Failure;
 use crate::cli::json::config::{Config, File, OriginKind, Setting, Value};
 use crate::cli::report::Outcome;
@@ -12,6 +13,7 @@ use crate::cli::report::events::escaped;
 use crate::cli::report::table::table;
 use crate::cli::session::Session;
 use crate::cli::settings::origin::{Origin, Sourced};
+use crate::cli::settings::run::RunSettings;
 use crate::cli::settings::{Flags, LockMode, Network, Settings};
 
 /// Print each setting and where it came from
@@ -107,10 +109,10 @@ fn document(settings: &Settings) -> Config {
     }
 }
 
-/// `[gc]`, `[http]` and `[limits]`.
+/// `[gc]`, `[http]`, `[limits]` and `[run]`.
 fn sections(settings: &Settings) -> Vec<Setting> {
     let (gc, http, limits) = (&settings.gc, &settings.http, &settings.limits);
-    vec![
+    let mut rows = vec![
         row("gc.keep", &gc.keep, |keep| {
             keep.map(|keep| Value::Number(u64::try_from(keep).unwrap_or(u64::MAX)))
         }),
@@ -148,6 +150,30 @@ fn sections(settings: &Settings) -> Vec<Setting> {
         row("limits.max-unpacked", &limits.max_unpacked, |most| {
             Some(text_of(most))
         }),
+    ];
+    rows.extend(run_section(&settings.run));
+    rows
+}
+
+fn run_section(run: &RunSettings) -> [Setting; 6] {
+    let number = |n: &NonZeroU32| Some(Value::Number(n.get().into()));
+    [
+        row(
+            "run.boot-timeout-seconds",
+            &run.boot_timeout_seconds,
+            number,
+        ),
+        row("run.engine", &run.engine, |engine| {
+            Some(text_of(engine_word(*engine)))
+        }),
+        row("run.mem-mib", &run.mem_mib, number),
+        row("run.scratch-size", &run.scratch_size, |size| {
+            size.as_ref().map(text_of)
+        }),
+        row("run.timeout-seconds", &run.timeout_seconds, |n| {
+            n.as_ref().and_then(number)
+        }),
+        row("run.vcpu-count", &run.vcpu_count, number),
     ]
 }
 
@@ -180,6 +206,16 @@ fn check_word(check: CheckChoice) -> &'static str {
     match check {
         CheckChoice::Quick => "quick",
         CheckChoice::Full => "full",
+    }
+}
+
+fn engine_word(engine: EngineChoice) -> &'static str {
+    match engine {
+        EngineChoice::Auto => "auto",
+        EngineChoice::Qemu => "qemu",
+        EngineChoice::QemuKvm => "qemu-kvm",
+        EngineChoice::QemuTcg => "qemu-tcg",
+        EngineChoice::Namespace => "namespace",
     }
 }
 

@@ -7,25 +7,30 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 mod answer;
 mod capture;
+mod console;
+mod mount;
 
-use crate::cli::args::{FileFlag, LockFlags, OfflineFlag};
+use crate::cli::args::{EngineChoice, FileFlag, LockFlags, OfflineFlag};
 use crate::cli::failure::{Failure, Kind, usage};
 use crate::cli::presentation::Output;
 use crate::cli::quantity;
 use crate::cli::report::Outcome;
 use crate::cli::session::Session;
+use crate::cli::settings::run::RunFlags;
 use crate::cli::settings::{Flags, LockMode, Settings};
 use crate::cli::target::find_declaration;
 use crate::cli::workbench::{Workbench, bundle, depth};
 use crate::model::name::EnvName;
 use crate::run::engine::{Choice, Mode};
-use crate::run::{self, Ending, Exec, Limits, Streams};
-use crate::verb::{BOOT_TIMEOUT, Error, Policy, RunRequest, Scope, run};
+use crate::run::reach::{MOST_MOUNTS, Network, Reach};
+use crate::run::{self, Ending, Exec, Limits, Streams, Terminal};
+use crate::verb::{Error, Policy, RunRequest, Scope, run};
 use capture::Captured;
+use console::Console;
 
 /// What a command finds its programs by where nobody says.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -58,10 +63,22 @@ pub struct RunArgs {
     pub lock: LockFlags,
     /// Whether the network may be used.
     #[command(flatten)]
-    pub network: OfflineFlag,
+    pub fetching: OfflineFlag,
     /// The machine.
     #[command(flatten)]
     pub machine: MachineFlags,
+    /// Give the command a terminal of its own, where stdin is one: keys come to it as they are typed
+    #[arg(long, short = 't', conflicts_with = "json")]
+    pub tty: bool,
+    /// Taken as others do: what is typed comes to the command in any case
+    #[arg(long, short = 'i')]
+    pub interactive: bool,
+    /// Let the command reach what this machine reaches over the network, its own loopback interface included
+    #[arg(long)]
+    pub network: bool,
+    /// Mount a folder of this machine in the environment, which the command may write to unless it ends with :ro
+    #[arg(long = "mount", value_name = "SRC:DST[:ro]")]
+    pub mounts: Vec<OsString>,
     /// Set a variable for the command; it has PATH and HOME besides those that are set
     #[arg(long = "env", value_name = "NAME=VALUE")]
     pub variables: Vec<OsString>,
@@ -69,6 +86,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub workdir: OsString,
     /// End the command when it has run for so long: TERM, then KILL after two seconds [default: no limit]
+    /// [env: PYRO_TIMEOUT_SECONDS]
     #[arg(long, value_name = "N")]
     pub timeout_seconds: Option<NonZeroU32>,
 }
@@ -76,47 +94,45 @@ pub struct RunArgs {
 /// What the machine is like.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct MachineFlags {
-    /// How many processors it has
-    #[arg(long, value_name = "N", default_value_t = NonZeroU32::MIN)]
-    pub vcpu_count: NonZeroU32,
-    /// How much memory it has, in MiB
-    #[arg(long, value_name = "N", default_value = "512")]
-    pub mem_mib: NonZeroU32,
+    /// How many processors it has [default: 1] [env: PYRO_VCPU_COUNT]
+    #[arg(long, value_name = "N")]
+    pub vcpu_count: Option<NonZeroU32>,
+    /// How much memory it has, in MiB [default: 512] [env: PYRO_MEM_MIB]
+    #[arg(long, value_name = "N")]
+    pub mem_mib: Option<NonZeroU32>,
     /// How much the command may write, which is held in the machine's memory: 256M [default: half of it]
+    /// [env: PYRO_SCRATCH_SIZE]
     #[arg(long, value_name = "SIZE")]
     pub scratch_size: Option<quantity::Size>,
     /// What runs it; `auto` takes the fastest that works here, and never namespaces for what has a kernel
-    #[arg(long, value_name = "ENGINE", default_value = "auto")]
-    pub engine: EngineChoice,
-    /// Give up when it has not come up after so long [default: 60]
+    /// [default: auto] [env: PYRO_ENGINE]
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<EngineChoice>,
+    /// Give up when it has not come up after so long [default: 60] [env: PYRO_BOOT_TIMEOUT_SECONDS]
     #[arg(long, value_name = "N")]
     pub boot_timeout_seconds: Option<NonZeroU32>,
 }
 
-/// What runs the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum EngineChoice {
-    /// The fastest that works here.
-    Auto,
-    /// QEMU, with KVM where that works.
-    Qemu,
-    /// QEMU with KVM, or nothing.
-    QemuKvm,
-    /// QEMU without KVM: slow, and works everywhere.
-    QemuTcg,
-    /// No machine: namespaces under the kernel that is there, a weaker wall.
-    Namespace,
+impl MachineFlags {
+    const fn said(self, timeout_seconds: Option<NonZeroU32>) -> RunFlags {
+        RunFlags {
+            engine: self.engine,
+            vcpu_count: self.vcpu_count,
+            mem_mib: self.mem_mib,
+            scratch_size: self.scratch_size,
+            boot_timeout_seconds: self.boot_timeout_seconds,
+            timeout_seconds,
+        }
+    }
 }
 
-impl EngineChoice {
-    const fn choice(self) -> Choice {
-        match self {
-            Self::Auto => Choice::Auto,
-            Self::Qemu => Choice::Qemu,
-            Self::QemuKvm => Choice::Only(Mode::QemuKvm),
-            Self::QemuTcg => Choice::Only(Mode::QemuTcg),
-            Self::Namespace => Choice::Only(Mode::Namespace),
-        }
+const fn choice(engine: EngineChoice) -> Choice {
+    match engine {
+        EngineChoice::Auto => Choice::Auto,
+        EngineChoice::Qemu => Choice::Qemu,
+        EngineChoice::QemuKvm => Choice::Only(Mode::QemuKvm),
+        EngineChoice::QemuTcg => Choice::Only(Mode::QemuTcg),
+        EngineChoice::Namespace => Choice::Only(Mode::Namespace),
     }
 }
 
@@ -140,11 +156,14 @@ impl RunArgs {
             .settings(Flags {
                 file: self.file.file.clone(),
                 lock_mode: self.lock.mode(),
-                offline: self.network.offline,
+                offline: self.fetching.offline,
+                run: self.machine.said(self.timeout_seconds),
                 ..Flags::default()
             })
             .map_err(failed)?;
-        let request = self.request(&settings).map_err(failed)?;
+        let console = if self.tty { Console::find() } else { None };
+        let request = self.request(&settings, session, console.as_ref());
+        let request = request.map_err(failed)?;
         let file = find_declaration(&settings, session.surroundings()).map_err(failed)?;
         let scope = Scope::new(file.as_deref(), &bundle(&settings));
         let scope = scope.map_err(|error| failed(error.into()))?;
@@ -155,7 +174,7 @@ impl RunArgs {
             Output::Json => Some((Captured::default(), Captured::default())),
             Output::Text => None,
         };
-        let streams = streams(captured.as_ref());
+        let streams = streams(captured.as_ref(), console);
         let mut interrupted = None;
         let ran = bench.run(depth(&settings), |cx| {
             let ran = run(cx, found, &request, streams);
@@ -186,9 +205,14 @@ impl RunArgs {
         Ok(Outcome::Exited(document.exit_code))
     }
 
-    fn request(&self, settings: &Settings) -> Result<RunRequest, Failure> {
+    fn request(
+        &self,
+        settings: &Settings,
+        session: &Session,
+        console: Option<&Console>,
+    ) -> Result<RunRequest, Failure> {
         let seconds = |n: NonZeroU32| Duration::from_secs(n.get().into());
-        let machine = &self.machine;
+        let said = &settings.run;
         Ok(RunRequest {
             platform: settings.platform.value.clone(),
             policy: match settings.lock_mode.value {
@@ -196,26 +220,48 @@ impl RunArgs {
                 LockMode::Locked => Policy::Locked,
                 LockMode::Frozen => Policy::Frozen,
             },
-            exec: self.exec()?,
-            engine: machine.engine.choice(),
+            exec: self.exec(session, console)?,
+            engine: choice(said.engine.value),
+            reach: self.reach(session)?,
             size: run::Size {
-                vcpus: machine.vcpu_count.get(),
-                memory_mib: machine.mem_mib.get(),
-                scratch: machine.scratch_size.map(quantity::Size::bytes),
+                vcpus: said.vcpu_count.value.get(),
+                memory_mib: said.mem_mib.value.get(),
+                scratch: said.scratch_size.value.map(quantity::Size::bytes),
             },
             limits: Limits {
-                boot: machine.boot_timeout_seconds.map_or(BOOT_TIMEOUT, seconds),
-                command: self.timeout_seconds.map(seconds),
+                boot: seconds(said.boot_timeout_seconds.value),
+                command: said.timeout_seconds.value.map(seconds),
             },
             search_path: settings.search_path.clone(),
         })
     }
 
-    fn exec(&self) -> Result<Exec, Failure> {
+    fn reach(&self, session: &Session) -> Result<Reach, Failure> {
+        if self.mounts.len() > MOST_MOUNTS {
+            let what = format!("more than {MOST_MOUNTS} folders are to be mounted");
+            return Err(usage::mistake(what));
+        }
+        let mounts = self.mounts.iter();
+        let mounts = mounts.map(|word| mount::parse(word, session.surroundings()));
+        Ok(Reach {
+            network: if self.network {
+                Network::Shared
+            } else {
+                Network::Off
+            },
+            mounts: mounts.collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn exec(&self, session: &Session, console: Option<&Console>) -> Result<Exec, Failure> {
         let mut env = vec![
             (b"PATH".to_vec(), PATH.as_bytes().to_vec()),
             (b"HOME".to_vec(), b"/root".to_vec()),
         ];
+        let kind = session.surroundings().variable("TERM");
+        if let Some(kind) = kind.filter(|_| console.is_some()) {
+            env.push((b"TERM".to_vec(), kind.as_bytes().to_vec()));
+        }
         for variable in &self.variables {
             let bytes = variable.as_bytes();
             let at = bytes.iter().position(|byte| *byte == b'=');
@@ -233,7 +279,8 @@ impl RunArgs {
         Ok(Exec {
             uid: 0,
             gid: 0,
-            terminal: None,
+            // One that does not know its size has none to speak of.
+            terminal: console.map(|console| console.size().unwrap_or_default()),
             cwd: self.workdir.as_bytes().to_vec(),
             argv: words.map(OsString::into_vec).collect(),
             env,
@@ -251,7 +298,7 @@ fn failed(failure: Failure) -> (Failure, u8) {
 }
 
 /// This process's own streams, or where the outputs are kept.
-fn streams(captured: Option<&(Captured, Captured)>) -> Streams {
+fn streams(captured: Option<&(Captured, Captured)>, console: Option<Console>) -> Streams {
     let stdin = io::stdin().as_fd().try_clone_to_owned().ok();
     let (stdout, stderr): (Box<dyn Write + Send>, Box<dyn Write + Send>) = match captured {
         Some((stdout, stderr)) => (Box::new(stdout.clone()), Box::new(stderr.clone())),
@@ -261,6 +308,7 @@ fn streams(captured: Option<&(Captured, Captured)>) -> Streams {
         stdin,
         stdout,
         stderr,
+        terminal: console.map(|console| Box::new(console) as Box<dyn Terminal>),
     }
 }
 

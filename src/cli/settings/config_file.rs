@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::SettingsError;
-use crate::cli::args::DurabilityChoice;
+use crate::cli::args::{DurabilityChoice, EngineChoice};
 use crate::cli::quantity::{Size, Timespan};
 
 /// The file as it is written.
@@ -36,6 +36,9 @@ pub struct ConfigFile {
     /// What a source may come to, against those that unpack to more than anybody meant.
     #[serde(default)]
     pub limits: LimitsSection,
+    /// What `pyro run` does where its flags do not say.
+    #[serde(default)]
+    pub run: RunSection,
     /// Registries, by host and, where it is not the usual one, port.
     #[serde(default, deserialize_with = "registries")]
     pub registry: BTreeMap<String, RegistrySection>,
@@ -118,6 +121,30 @@ pub struct LimitsSection {
     /// How long a manifest, index or config of an image may be; 4M if nothing else is said.
     #[serde(default)]
     pub max_manifest: Option<Size>,
+}
+
+/// `[run]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RunSection {
+    /// What runs the machine; `auto` if not set.
+    #[serde(default)]
+    pub engine: Option<EngineChoice>,
+    /// How many processors it has; 1 if not set.
+    #[serde(default)]
+    pub vcpu_count: Option<NonZeroU32>,
+    /// How much memory it has, in MiB; 512 if not set.
+    #[serde(default)]
+    pub mem_mib: Option<NonZeroU32>,
+    /// How much a command may write, which is held in the machine's memory; half of that if not set.
+    #[serde(default)]
+    pub scratch_size: Option<Size>,
+    /// How many seconds the machine may take to come up; 60 if not set.
+    #[serde(default)]
+    pub boot_timeout_seconds: Option<NonZeroU32>,
+    /// How many seconds a command may take; no limit if not set.
+    #[serde(default)]
+    pub timeout_seconds: Option<NonZeroU32>,
 }
 
 /// `[registry."HOST"]`.

@@ -106,6 +106,7 @@ impl Engine for Namespace {
             &words,
             &[agent.as_fd()],
             stderr.as_fd(),
+            enclosure.network(),
         );
         let enclosed = enclosed.map_err(|error| Error::system("make namespaces", error))?;
         drop(stderr);

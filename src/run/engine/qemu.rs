@@ -5,7 +5,7 @@
 //! other has gone.
 
 use std::ffi::OsString;
-use std::os::fd::{AsFd as _, AsRawFd as _, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,6 +17,7 @@ use crate::run::child::Child;
 use crate::run::error::Error;
 use crate::run::initrd::PORT;
 use crate::run::machine::{Machine, Size};
+use crate::run::reach::Network;
 
 /// QEMU's program for this machine's processor.
 const PROGRAM: &str = if cfg!(target_arch = "x86_64") {
@@ -37,13 +38,15 @@ pub struct Qemu {
 }
 
 /// The descriptors that QEMU inherits, by number.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Numbers {
     pub(super) kernel: RawFd,
     pub(super) initrd: RawFd,
     pub(super) image: RawFd,
     pub(super) agent: RawFd,
     pub(super) console: RawFd,
+    /// Of each folder that is served to it.
+    pub(super) shares: Vec<RawFd>,
 }
 
 impl Qemu {
@@ -84,7 +87,7 @@ impl Qemu {
     }
 
     /// The words that start it.
-    pub(super) fn words(&self, size: Size, fds: Numbers) -> Vec<OsString> {
+    pub(super) fn words(&self, size: Size, network: Network, fds: &Numbers) -> Vec<OsString> {
         let (machine, console) = if cfg!(target_arch = "x86_64") {
             ("q35,usb=off,vmport=off", "ttyS0")
         } else {
@@ -132,8 +135,26 @@ impl Qemu {
             "-serial".to_owned(),
             "chardev:console".to_owned(),
         ];
-        words.into_iter().map(OsString::from).collect()
+        let words = words.into_iter().chain(outside(network, &fds.shares));
+        words.map(OsString::from).collect()
     }
+}
+
+/// The words for what a machine reaches besides pyro itself.
+fn outside(network: Network, shares: &[RawFd]) -> Vec<String> {
+    let mut words = Vec::new();
+    if network == Network::Shared {
+        // Of IPv6 it would promise more than most machines have.
+        words.extend(["-netdev".to_owned(), "user,id=net,ipv6=off".to_owned()]);
+        words.extend(["-device".to_owned(), "virtio-net-pci,netdev=net".to_owned()]);
+    }
+    for (number, fd) in shares.iter().enumerate() {
+        let id = format!("share{number}");
+        words.extend(["-chardev".to_owned(), format!("socket,id={id},fd={fd}")]);
+        let port = format!("virtserialport,chardev={id},name={PORT}.{number}");
+        words.extend(["-device".to_owned(), port]);
+    }
+    words
 }
 
 impl Engine for Qemu {
@@ -150,26 +171,34 @@ impl Engine for Qemu {
         };
         let (socket, agent) = pair()?;
         let (console, speaker) = pair()?;
+        let mut served = Vec::new();
+        for share in &machine.shares {
+            let (ours, theirs) = pair()?;
+            share.serve(ours)?;
+            served.push(theirs);
+        }
         let numbers = Numbers {
             kernel: machine.kernel.as_raw_fd(),
             initrd: machine.initrd.as_raw_fd(),
             image: machine.image.as_raw_fd(),
             agent: agent.as_raw_fd(),
             console: speaker.as_raw_fd(),
+            shares: served.iter().map(UnixStream::as_raw_fd).collect(),
         };
         let mut command = Command::new(&self.program);
-        command.args(self.words(machine.size, numbers));
+        command.args(self.words(machine.size, machine.network, &numbers));
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        let inherited = [
+        let mut inherited = vec![
             machine.kernel.as_fd(),
             machine.initrd.as_fd(),
             machine.image.as_fd(),
             agent.as_fd(),
             speaker.as_fd(),
         ];
+        inherited.extend(served.iter().map(UnixStream::as_fd));
         let child = Child::spawn(command, &inherited);
         let mut child = child.map_err(|error| Error::io("start", &self.program, error))?;
         let mut said = Said::default();

@@ -4,8 +4,10 @@ use super::namespace::unfit;
 use super::qemu::Numbers;
 use super::{Choice, Mode, Qemu, available};
 use crate::run::machine::Size;
+use crate::run::reach::Network;
 
 const NUMBERS: Numbers = Numbers {
+    shares: Vec::new(),
     kernel: 3,
     initrd: 4,
     image: 5,
@@ -35,7 +37,7 @@ fn the_words_of_qemu() {
         memory_mib: 256,
         scratch: None,
     };
-    let words = qemu.words(size, NUMBERS);
+    let words = qemu.words(size, Network::Off, &NUMBERS);
     let words: Vec<&str> = words.iter().map(|word| word.to_str().unwrap()).collect();
     let lines = words.join(" ").replace(" -", "\n-");
     insta::assert_snapshot!(lines, @"
@@ -58,6 +60,22 @@ fn the_words_of_qemu() {
     -device virtserialport,chardev=agent,name=pyro
     -chardev socket,id=console,fd=7
     -serial chardev:console
+    ");
+    let numbers = Numbers {
+        shares: vec![8, 9],
+        ..NUMBERS
+    };
+    let more = qemu.words(size, Network::Shared, &numbers);
+    let more: Vec<&str> = more.iter().map(|word| word.to_str().unwrap()).collect();
+    assert_eq!(more[..words.len()], words);
+    let lines = more[words.len()..].join(" ").replace(" -", "\n-");
+    insta::assert_snapshot!(lines, @"
+    -netdev user,id=net,ipv6=off
+    -device virtio-net-pci,netdev=net
+    -chardev socket,id=share0,fd=8
+    -device virtserialport,chardev=share0,name=pyro.0
+    -chardev socket,id=share1,fd=9
+    -device virtserialport,chardev=share1,name=pyro.1
     ");
 }
 

@@ -1,12 +1,12 @@
 //! A command in a guest that has said hello: started, fed, limited, and told of.
 
+use std::any::Any;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGWINCH};
 
 use super::{Ended, Ending, Limits, Met, Talk};
 use crate::agent::message::{Exec, Exit, Message, Stage};
@@ -53,7 +53,8 @@ enum Over {
 pub(super) struct Conversation<'t> {
     talk: &'t Talk,
     met: Met,
-    stdin: Option<OwnedFd>,
+    /// The terminal of this side, for as long as the command's own one is shown on it.
+    lent: Option<Box<dyn Any>>,
     appetite: Option<Sender<Appetite>>,
     /// Bytes of input that were sent and not granted again.
     unread: u32,
@@ -67,11 +68,11 @@ pub(super) struct Conversation<'t> {
 }
 
 impl<'t> Conversation<'t> {
-    pub(super) fn new(talk: &'t Talk, met: Met, stdin: Option<OwnedFd>) -> Self {
+    pub(super) fn new(talk: &'t Talk, met: Met) -> Self {
         Self {
             talk,
             met,
-            stdin,
+            lent: None,
             appetite: None,
             unread: 0,
             stop: None,
@@ -167,7 +168,13 @@ impl<'t> Conversation<'t> {
         let now = Instant::now();
         self.started = Some(now);
         self.due = limits.command.map(|limit| (now + limit, Due::Timeout));
-        let Some(stdin) = self.stdin.take() else {
+        if let Some(terminal) = &self.met.given.terminal {
+            let lent = terminal.lend();
+            self.lent = Some(lent.map_err(|error| Error::system("use the terminal", error))?);
+            // It may have changed while the machine came up.
+            self.resize();
+        }
+        let Some(stdin) = self.met.given.stdin.take() else {
             self.send(&Message::StdinEnd);
             return Ok(());
         };
@@ -181,6 +188,14 @@ impl<'t> Conversation<'t> {
         Ok(())
     }
 
+    /// Tells the size of the terminal.
+    fn resize(&self) {
+        let terminal = self.met.given.terminal.as_ref();
+        if let Some(Ok((rows, columns))) = terminal.map(|terminal| terminal.size()) {
+            self.send(&Message::Window { rows, columns });
+        }
+    }
+
     fn feed(&mut self, news: Appetite) {
         if let Some(appetite) = &self.appetite {
             let _ended = appetite.send(news);
@@ -188,6 +203,12 @@ impl<'t> Conversation<'t> {
     }
 
     fn signal(&mut self, signal: u8) -> Result<(), Error> {
+        if i32::from(signal) == SIGWINCH {
+            if self.started.is_some() {
+                self.resize();
+            }
+            return Ok(());
+        }
         let ends = [SIGHUP, SIGINT, SIGQUIT, SIGTERM].contains(&i32::from(signal));
         if !ends {
             self.send(&Message::Signal(signal));

@@ -190,6 +190,7 @@ fn a_reader_that_leaves_is_told_to_the_command() {
         stdin: None,
         stdout: Box::new(Gone),
         stderr: Box::new(stderr.clone()),
+        terminal: None,
     };
     let talk = Talk::deaf();
     let met = talk

@@ -58,6 +58,7 @@ fn run(says: &[&[u8]], ends: bool, limits: Limits) -> (Result<Ended, Error>, Kep
         stdin: None,
         stdout: Box::new(stdout.clone()),
         stderr: Box::new(std::io::sink()),
+        terminal: None,
     };
     let talk = Talk::deaf();
     let met = talk.meet(guest(says, ends), &limits, streams);

@@ -112,6 +112,7 @@ pub(super) fn run_with(
         stdin,
         stdout: Box::new(stdout.clone()),
         stderr: Box::new(stderr.clone()),
+        terminal: None,
     };
     let talk = Talk::deaf();
     let tell = talk.tell.clone();

@@ -7,13 +7,16 @@ use super::kept::kept;
 use super::vm::kernel;
 
 /// Raised when the recipe below changes.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// What busybox is called there.
-const PROGRAMS: [&str; 14] = [
-    "cat", "echo", "head", "id", "ls", "mount", "poweroff", "printf", "pwd", "rm", "sh", "sleep",
-    "true", "uname",
+const PROGRAMS: [&str; 19] = [
+    "cat", "echo", "head", "id", "ls", "mount", "nc", "poweroff", "printf", "pwd", "rm", "sh",
+    "sleep", "stty", "tee", "touch", "true", "tty", "uname",
 ];
+
+/// What the modules are called that some run needs.
+const MODULES: [&str; 5] = ["virtio", "overlay", "fuse", "net_failover", "failover"];
 
 /// A folder with `vmlinuz`, `rootfs.ext4` and `modules`, made or found as an earlier test made it.
 pub fn tiny() -> PathBuf {
@@ -31,9 +34,7 @@ fn make(folder: &Path, kernel: &Path) {
     for entry in walkdir::WalkDir::new(&modules) {
         let entry = entry.unwrap();
         let name = entry.file_name().to_str().unwrap();
-        if entry.file_type().is_file()
-            && (name.starts_with("virtio") || name.starts_with("overlay"))
-        {
+        if entry.file_type().is_file() && MODULES.iter().any(|wanted| name.starts_with(wanted)) {
             let below = entry.path().strip_prefix(&modules).unwrap();
             let target = folder.join("modules").join(below);
             fs_err::create_dir_all(target.parent().unwrap()).unwrap();

@@ -1,0 +1,154 @@
+//! A folder of this machine, served to a virtual one: the file system is here, and the guest's kernel asks it.
+//!
+//! What is spoken is FUSE, as its kernel speaks it with `/dev/fuse`; the agent passes it on over a port of its own. Each
+//! message says its length first, so nothing else is needed between them.
+//!
+//! ```text
+//! command -- kernel of the guest -- /dev/fuse -- agent -- port -- [serve] -- folder
+//! ```
+//!
+//! The guest is not trusted: names are resolved one at a time below the folder, by the library that virtual machine
+//! monitors use for this, and [`request`] decides before it what may be asked at all.
+
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fs_err::File;
+use fuse_backend_rs::api::server::Server;
+use fuse_backend_rs::passthrough::{Config, PassthroughFs};
+use fuse_backend_rs::transport::{FuseBuf, FuseDevWriter, Reader};
+use rustix::fs::{MemfdFlags, Mode, OFlags};
+
+use super::error::Error;
+use super::reach::{Access, Mount};
+
+mod request;
+
+use request::{HEADER, Verdict};
+
+/// Longest message: 1 MiB of data, and what stands before it.
+const LIMIT: usize = (1 << 20) + (64 << 10);
+
+/// How long a guest may take a name and what is behind it for unchanged.
+const BELIEVED: Duration = Duration::from_secs(1);
+
+/// A folder that was opened to be served.
+#[derive(Debug)]
+pub(super) struct Share {
+    folder: OwnedFd,
+    source: PathBuf,
+    pub(super) target: String,
+    pub(super) access: Access,
+}
+
+impl Share {
+    /// Opens it.
+    pub(super) fn open(mount: &Mount) -> Result<Self, Error> {
+        Ok(Self {
+            folder: folder(&mount.source)?,
+            source: mount.source.clone(),
+            target: mount.target.clone(),
+            access: mount.access,
+        })
+    }
+
+    /// Serves it on `socket` until that is closed.
+    pub(super) fn serve(&self, socket: UnixStream) -> Result<(), Error> {
+        let failed = |error| Error::io("serve", &self.source, error);
+        let again = self.folder.try_clone().map_err(failed)?;
+        let served = Served::new(again, self.access, socket).map_err(failed)?;
+        let source = self.source.clone();
+        std::thread::spawn(move || {
+            if let Err(error) = served.go_on() {
+                tracing::debug!(source = %source.display(), %error, "the guest's files ended");
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Opens a folder, whatever it is called from now on.
+pub(super) fn folder(path: &Path) -> Result<OwnedFd, Error> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(path, flags, Mode::empty());
+    opened.map_err(|error| Error::io("mount", path, io::Error::from(error)))
+}
+
+struct Served {
+    server: Server<PassthroughFs<()>>,
+    access: Access,
+    socket: UnixStream,
+    /// An answer is written here, in as many pieces as the library likes.
+    answer: File,
+    /// Looked up again whenever the guest begins anew.
+    _folder: OwnedFd,
+}
+
+impl Served {
+    fn new(folder: OwnedFd, access: Access, socket: UnixStream) -> io::Result<Self> {
+        let config = Config {
+            // Itself, and not the link to it.
+            root_dir: format!("/proc/self/fd/{}/.", folder.as_raw_fd()),
+            entry_timeout: BELIEVED,
+            attr_timeout: BELIEVED,
+            ..Config::default()
+        };
+        let files = PassthroughFs::new(config)?;
+        let answer = rustix::fs::memfd_create("pyro-files", MemfdFlags::CLOEXEC)?;
+        Ok(Self {
+            server: Server::new(files),
+            access,
+            socket,
+            answer: File::from_parts(answer.into(), "answer"),
+            _folder: folder,
+        })
+    }
+
+    fn go_on(mut self) -> io::Result<()> {
+        let mut message = vec![0; LIMIT];
+        let mut room = vec![0; LIMIT];
+        loop {
+            let mut length = [0; 4];
+            match self.socket.read_exact(&mut length) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                Err(error) => return Err(error),
+            }
+            let count = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
+            let within = (HEADER..=LIMIT).contains(&count);
+            let message = message.get_mut(..count).filter(|_| within);
+            let message = message.ok_or(io::ErrorKind::InvalidData)?;
+            message[..4].copy_from_slice(&length);
+            self.socket.read_exact(&mut message[4..])?;
+            match request::judge(message, self.access) {
+                Verdict::Pass => self.pass(message, &mut room)?,
+                Verdict::Refuse(refusal) => self.socket.write_all(&refusal)?,
+                Verdict::Ignore => {}
+            }
+        }
+    }
+
+    fn pass(&mut self, message: &mut [u8], room: &mut [u8]) -> io::Result<()> {
+        self.answer.rewind()?;
+        let reader = Reader::<()>::from_fuse_buffer(FuseBuf::new(message));
+        let reader = reader.map_err(io::Error::other)?;
+        let writer = FuseDevWriter::<()>::new(self.answer.as_raw_fd(), room);
+        let writer = writer.map_err(io::Error::other)?;
+        let handled = self
+            .server
+            .handle_message(reader, writer.into(), None, None);
+        handled.map_err(|error| io::Error::other(error.to_string()))?;
+        let count = self.answer.stream_position()?;
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let answer = room.get_mut(..count).ok_or(io::ErrorKind::InvalidData)?;
+        self.answer.rewind()?;
+        self.answer.read_exact(answer)?;
+        self.socket.write_all(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests;
