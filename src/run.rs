@@ -24,6 +24,7 @@ pub mod engine;
 mod error;
 mod events;
 mod image;
+mod inherited;
 mod initrd;
 mod kernel;
 mod machine;

@@ -7,7 +7,7 @@ use super::fetched::Fetched;
 use super::meter::Meter;
 use super::settings::Network;
 use super::sharing::Keep;
-use super::spool::{Kept, Patience, Spool, SpoolName};
+use super::spool::{Kept, Patience, Spool, SpoolName, Used};
 use super::transfer::{self, Ask, Transfer};
 use super::verify::{Expected, Verifier};
 use crate::progress::Event;
@@ -54,15 +54,7 @@ pub(super) fn download<'f>(
             Kept::All(seen) => {
                 let used = spool.release()?;
                 let meter = Meter::of_file(fetcher, environment, what, seen.size);
-                let verifier = Verifier::new(what, expected);
-                let keep = Keep::new(fetcher, environment);
-                return Ok(Fetched::of_spool(
-                    wanted.source,
-                    used,
-                    verifier,
-                    meter,
-                    keep,
-                ));
+                return Ok(of_spool(fetcher, wanted, used, meter));
             }
         };
         let resumes = verifier.size() > 0;
@@ -75,17 +67,7 @@ pub(super) fn download<'f>(
             return Ok(Fetched::of_transfer(wanted.source, transfer, meter, keep));
         }
         match transfer.complete(|arrived| meter.show(arrived)) {
-            Ok((_, used)) => {
-                let verifier = Verifier::new(what, expected);
-                let keep = Keep::new(fetcher, environment);
-                return Ok(Fetched::of_spool(
-                    wanted.source,
-                    used,
-                    verifier,
-                    meter,
-                    keep,
-                ));
-            }
+            Ok((_, used)) => return Ok(of_spool(fetcher, wanted, used, meter)),
             Err(Error::Integrity { .. }) => {
                 let text = format!(
                     "{what}: what an earlier run kept of it does not fit; it is fetched from its beginning"
@@ -96,6 +78,18 @@ pub(super) fn download<'f>(
             Err(error) => return Err(error),
         }
     }
+}
+
+/// What is all in its spool file, and read from there.
+fn of_spool<'f>(
+    fetcher: &'f Fetcher<'_>,
+    wanted: Wanted<'_>,
+    used: Used,
+    meter: Meter<'f>,
+) -> Fetched<'f> {
+    let verifier = Verifier::new(wanted.what, wanted.expected);
+    let keep = Keep::new(fetcher, wanted.environment);
+    Fetched::of_spool(wanted.source, used, verifier, meter, keep)
 }
 
 /// Lets the body come without waiting for anything: `None` where another process is at it, or part of it is there.

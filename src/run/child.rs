@@ -9,10 +9,11 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::io::Errno;
 use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
 
 use super::enclosed::Enclosed;
+use super::inherited::keep_only;
 
 /// A running process; dropping it kills it, and waits until it is gone.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ impl Child {
         }
     }
 
-    /// Starts `command`, which keeps `inherited` under the numbers that they have here.
+    /// Starts `command`, which keeps `inherited` under the numbers that they have here, and nothing else.
     pub(super) fn spawn(mut command: Command, inherited: &[BorrowedFd<'_>]) -> io::Result<Self> {
         // Signals of the terminal are ours to pass on.
         command.process_group(0);
@@ -99,12 +100,7 @@ fn prepare(command: &mut Command, inherited: Vec<RawFd>) {
         if getppid() != Some(parent) {
             return Err(Errno::SRCH.into());
         }
-        for number in &inherited {
-            // SAFETY: the caller of `spawn` has borrowed it until the child has its copy.
-            let fd = unsafe { BorrowedFd::borrow_raw(*number) };
-            fcntl_setfd(fd, FdFlags::empty())?;
-        }
-        Ok(())
+        Ok(keep_only(&inherited)?)
     };
     // SAFETY: only system calls are made, on memory that was allocated before the fork.
     unsafe {
@@ -125,8 +121,10 @@ mod tests {
     fn it_gets_what_it_is_given_and_is_gone_when_dropped() {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         let (_, other) = UnixStream::pair().unwrap();
+        // Like one that whoever started this process left open.
+        rustix::io::fcntl_setfd(&other, rustix::io::FdFlags::empty()).unwrap();
         let mut command = Command::new("sh");
-        let script = "echo given >&$0; [ -e /proc/self/fd/$1 ] && echo kept >&$0; exec sleep 1000";
+        let script = "[ -e /proc/self/fd/$1 ] && echo kept >&$0; echo given >&$0; exec sleep 1000";
         command.args(["-c", script]);
         command.arg(theirs.as_raw_fd().to_string());
         command.arg(other.as_raw_fd().to_string());

@@ -14,8 +14,11 @@ use std::ffi::{CStr, CString, c_char, c_int, c_long, c_ulong, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
-use super::reach::Network;
+use rustix::io::Errno;
 use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus, getegid, geteuid, waitid};
+
+use super::inherited::keep_only;
+use super::reach::Network;
 
 unsafe extern "C" {
     fn syscall(number: c_long, ...) -> c_long;
@@ -23,7 +26,6 @@ unsafe extern "C" {
     fn write(fd: c_int, bytes: *const c_void, count: usize) -> isize;
     fn close(fd: c_int) -> c_int;
     fn dup2(fd: c_int, other: c_int) -> c_int;
-    fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
     fn prctl(option: c_int, ...) -> c_int;
     fn setpgid(process: c_int, group: c_int) -> c_int;
     fn mount(
@@ -44,10 +46,6 @@ const EXECVEAT: c_long = 322;
 const CLONE: c_long = 220;
 #[cfg(target_arch = "aarch64")]
 const EXECVEAT: c_long = 281;
-
-const CLOSE_RANGE: c_long = 436;
-/// `CLOSE_RANGE_CLOEXEC`.
-const ON_EXEC: c_ulong = 4;
 
 const SIGCHLD: c_ulong = 17;
 /// `CLONE_PIDFD`.
@@ -126,16 +124,7 @@ pub(super) fn spawn(
         let failed: Result<(), c_int> = maps.apply().and_then(|()| {
             lead_group();
             give_streams(stderr)?;
-            // What our own caller left open is a way out: a folder of the host, for one.
-            // SAFETY: numbers.
-            if unsafe { syscall(CLOSE_RANGE, 3 as c_ulong, c_ulong::from(u32::MAX), ON_EXEC) } < 0 {
-                return Err(last_error());
-            }
-            for number in &numbers {
-                // F_SETFD: it stays open.
-                // SAFETY: numbers.
-                checked(unsafe { fcntl(*number, 2, 0) })?;
-            }
+            keep_only(&numbers).map_err(Errno::raw_os_error)?;
             let (argv, envp) = (argv.as_ptr(), envp.as_ptr());
             let path: &CStr = c"";
             // SAFETY: texts that end with NUL, in arrays that end with a null pointer; all live in the caller.
@@ -201,7 +190,7 @@ impl Enclosed {
                     let code = status.as_ref().and_then(WaitIdStatus::exit_status);
                     return Ok(code.unwrap_or(63));
                 }
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -89,8 +89,7 @@ pub struct Talk {
     events: Receiver<Event>,
     pub(super) tell: Sender<Event>,
     /// Only kept: dropping it ends the listening.
-    #[allow(dead_code, reason = "kept for what dropping it does")]
-    listening: Option<Listening>,
+    _listening: Option<Listening>,
 }
 
 /// A guest that has said hello.
@@ -108,9 +107,12 @@ impl Talk {
     /// # Errors
     /// When the system refuses.
     pub fn begin() -> Result<Self, Error> {
-        let mut talk = Self::deaf();
-        talk.listening = Some(Listening::begin(talk.tell.clone())?);
-        Ok(talk)
+        let deaf = Self::deaf();
+        let listening = Listening::begin(deaf.tell.clone())?;
+        Ok(Self {
+            _listening: Some(listening),
+            ..deaf
+        })
     }
 
     /// One that hears no signals.
@@ -119,7 +121,7 @@ impl Talk {
         Self {
             events,
             tell,
-            listening: None,
+            _listening: None,
         }
     }
 

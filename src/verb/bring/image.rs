@@ -2,7 +2,10 @@
 
 use std::io::Read;
 
-use super::{Made, finish, keep, layers, read_error, seal};
+use super::Made;
+use super::pin::layers;
+use super::sealed::{keep, seal};
+use super::unpacked::{finish, read_error};
 use crate::fetch::{Fetched, Image, LayerKind};
 use crate::model::pin::Pin;
 use crate::model::source::{OciSource, Source};
