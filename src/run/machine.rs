@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fs_err::File;
 use rustix::fs::{MemfdFlags, SealFlags};
@@ -10,22 +10,9 @@ use rustix::fs::{MemfdFlags, SealFlags};
 use super::AGENT;
 use super::error::Error;
 use super::image::FileSystemType;
-use super::initrd::{Boot, initrd};
-use super::kernel;
+use super::initrd::{Boot, Channel, initrd};
+use super::kernel::{self, KernelForm};
 use super::modules::Modules;
-
-/// What every machine needs to find its disk and its port, in an order that loads; what depends on what, the modules say.
-const DRIVERS: [&str; 9] = [
-    "virtio_ring",
-    "virtio",
-    "virtio_pci_modern_dev",
-    "virtio_pci_legacy_dev",
-    "virtio_pci",
-    "virtio_mmio",
-    "virtio_blk",
-    "virtio_console",
-    "overlay",
-];
 
 /// The artifacts that a machine is made of.
 #[derive(Debug, Clone, Copy)]
@@ -56,12 +43,18 @@ pub struct Size {
 pub struct Machine {
     pub(super) kernel: File,
     pub(super) image: File,
-    pub(super) initrd: File,
     pub(super) size: Size,
+    form: KernelForm,
+    kind: FileSystemType,
+    modules: Option<Modules>,
+    /// The archive that is unpacked before pyro's own.
+    first: Option<PathBuf>,
+    hostname: String,
+    agent: &'static [u8],
 }
 
 impl Machine {
-    /// Opens all of it and makes the initrd; `hostname` is the name that the machine gets.
+    /// Opens all of it; `hostname` is the name that the machine gets.
     ///
     /// # Errors
     /// When a part cannot be read or used.
@@ -70,26 +63,45 @@ impl Machine {
         let kernel = open(parts.kernel)?;
         let image = open(parts.image)?;
         let kind = FileSystemType::of(&image)?;
-        let modules = match parts.modules {
-            Some(folder) => {
-                let wanted: Vec<&str> = DRIVERS.into_iter().chain([kind.module()]).collect();
-                Modules::find(folder, kernel::release(&kernel)?.as_deref())?.load(&wanted)?
-            }
+        let release = kernel::release(&kernel)?;
+        let modules = parts
+            .modules
+            .map(|folder| Modules::find(folder, release.as_deref()));
+        Ok(Self {
+            form: KernelForm::of(&kernel)?,
+            kernel,
+            image,
+            size,
+            kind,
+            modules: modules.transpose()?,
+            first: parts.initrd.map(Path::to_owned),
+            hostname: hostname.to_owned(),
+            agent,
+        })
+    }
+
+    /// In what form its kernel is.
+    #[must_use]
+    pub fn kernel_form(&self) -> KernelForm {
+        self.form
+    }
+
+    /// Its first file system, for an engine whose machines have this channel.
+    pub(super) fn initrd(&self, channel: Channel) -> Result<File, Error> {
+        let wanted = channel.drivers().iter().copied();
+        let wanted: Vec<&str> = wanted.chain([self.kind.module()]).collect();
+        let modules = match &self.modules {
+            Some(modules) => modules.load(&wanted)?,
             None => Vec::new(),
         };
         let boot = Boot {
-            file_system: kind.module(),
-            scratch: Scratch(size.scratch).to_string(),
-            hostname,
+            channel,
+            file_system: self.kind.module(),
+            scratch: Scratch(self.size.scratch).to_string(),
+            hostname: &self.hostname,
         };
-        let own = initrd(agent, &modules, &boot);
-        let initrd = sealed("pyro-initrd", parts.initrd, &own)?;
-        Ok(Self {
-            kernel,
-            image,
-            initrd,
-            size,
-        })
+        let own = initrd(self.agent, &modules, &boot);
+        sealed("pyro-initrd", self.first.as_deref(), &own)
     }
 }
 

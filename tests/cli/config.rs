@@ -31,6 +31,7 @@ fn every_setting_tells_its_origin() {
     SETTING  VALUE  FROM
     check  quick  default
     file  -  default
+    firecracker  -  default
     gc.keep  -  default
     gc.max-size  -  default
     gc.min-free  -  default

@@ -44,6 +44,9 @@ fn document(settings: &Settings) -> Config {
         row("file", &settings.file, |path| {
             path.as_deref().map(path_value)
         }),
+        row("firecracker", &settings.engines.firecracker, |path| {
+            path.as_deref().map(path_value)
+        }),
         row("jobs", &settings.jobs, |jobs| {
             Some(Value::Number(u64::try_from(jobs.get()).unwrap_or(u64::MAX)))
         }),

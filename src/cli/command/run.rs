@@ -98,6 +98,8 @@ pub struct MachineFlags {
 pub enum EngineChoice {
     /// The fastest that works here.
     Auto,
+    /// Firecracker, which needs KVM and an unpacked kernel, or nothing.
+    Firecracker,
     /// QEMU, with KVM where that works.
     Qemu,
     /// QEMU with KVM, or nothing.
@@ -112,6 +114,7 @@ impl EngineChoice {
     const fn choice(self) -> Choice {
         match self {
             Self::Auto => Choice::Auto,
+            Self::Firecracker => Choice::Only(Mode::Firecracker),
             Self::Qemu => Choice::Qemu,
             Self::QemuKvm => Choice::Only(Mode::QemuKvm),
             Self::QemuTcg => Choice::Only(Mode::QemuTcg),
@@ -207,7 +210,7 @@ impl RunArgs {
                 boot: machine.boot_timeout_seconds.map_or(BOOT_TIMEOUT, seconds),
                 command: self.timeout_seconds.map(seconds),
             },
-            search_path: settings.search_path.clone(),
+            places: settings.places(),
         })
     }
 
