@@ -20,7 +20,7 @@ use pyro::fetch::{Fetcher, Network, Settings};
 use pyro::model::name::EnvName;
 use pyro::model::platform::Platform;
 use pyro::progress::{Event, Observer};
-use pyro::run::engine::Choice;
+use pyro::run::engine::{Choice, Places};
 use pyro::run::reach::Reach;
 use pyro::run::{Exec, Limits, Size, Streams};
 use pyro::store::{Depth, Patience, Store};
@@ -149,7 +149,10 @@ fn run_in(
             boot: Duration::from_secs(60),
             command: Some(Duration::from_secs(60)),
         },
-        search_path: std::env::split_paths(&path).collect(),
+        places: Places {
+            search_path: std::env::split_paths(&path).collect(),
+            ..Places::default()
+        },
     };
     let streams = Streams {
         stdin: None,

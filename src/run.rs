@@ -12,7 +12,7 @@
 //!
 //! Nothing is written: the image is opened read-only and handed over as a descriptor, what the command changes stays
 //! in the guest's memory, and the way to the agent is a socket without a name. So there is nothing to clean up, however
-//! pyro ends. The guest is not trusted: what it sends is checked ([`crate::agent::frame`]), and what is held of it is
+//! pyro ends. Only Firecracker's sockets have names, in a locked run folder ([`sweep`]). The guest is not trusted: what it sends is checked ([`crate::agent::frame`]), and what is held of it is
 //! bounded by credit.
 //!
 //! This room knows no environments, and keeps nothing: the lease is the caller's.
@@ -23,10 +23,12 @@ mod enclosure;
 pub mod engine;
 mod error;
 mod events;
+mod folder;
 mod image;
 mod inherited;
 mod initrd;
 mod kernel;
+mod line;
 mod machine;
 mod modules;
 mod newc;
@@ -39,7 +41,9 @@ pub use enclosure::Enclosure;
 pub use engine::available;
 pub use engine::{Engine, Guest};
 pub use error::Error;
+pub use folder::sweep;
 pub use image::FileSystemType;
+pub use kernel::KernelForm;
 pub use machine::{Machine, Parts, Size};
 pub use session::{Ended, Ending, Limits, Met, Talk};
 pub use streams::{Streams, Terminal};

@@ -24,6 +24,9 @@ mod enclosed;
 #[path = "run/ends.rs"]
 mod ends;
 #[cfg(test)]
+#[path = "run/firecracker.rs"]
+mod firecracker;
+#[cfg(test)]
 #[path = "run/lives.rs"]
 mod lives;
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! The agent as process 1 of a virtual machine: from the kernel's first file system to a root that a command can use.
 //!
 //! 1. Mount the kernel's own file systems and load the modules that pyro put beside the agent, in their order.
-//! 2. Find the port that pyro is at the other end of. Until then the console is all there is to complain on.
+//! 2. Find the port that pyro is at the other end of, or call it by vsock. Until then the console is all there is to complain on.
 //! 3. Mount the image read-only, and over it an overlay in memory, where everything that is written goes.
 //! 4. Make that the root, and give the memory of the first one back.
 //!
 //! What is to be done is said by `/pyro/boot`, a line `key=value` each, which pyro writes.
 
+use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::net::Ipv4Addr;
@@ -25,10 +26,18 @@ use super::{share, sys};
 /// How long a device may take to come once its driver is there.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What pyro is at the other end of.
+enum Channel {
+    /// The virtio-serial port of this name.
+    Port(String),
+    /// This port of the machine's owner, by vsock.
+    Vsock(u32),
+}
+
 /// What pyro asks for.
 struct Plan {
-    /// The name of the port.
-    port: String,
+    /// Where pyro is.
+    channel: Channel,
     /// The image's device.
     device: String,
     /// The type of file system in it.
@@ -57,10 +66,17 @@ impl Plan {
             let (access, target) = line.strip_prefix("mount=")?.split_once(' ')?;
             Some((access.to_owned(), target.to_owned()))
         });
+        let channel = match value("vsock") {
+            Ok(port) => {
+                let port = port.parse();
+                Channel::Vsock(port.map_err(|_none| "`vsock` is no number of a port".to_owned())?)
+            }
+            Err(_none) => Channel::Port(value("port")?),
+        };
         Ok(Self {
+            channel,
             network: value("network").ok(),
             mounts: mounts.collect(),
-            port: value("port")?,
             device: value("device")?,
             kind: value("type")?,
             scratch: value("scratch")?,
@@ -71,23 +87,28 @@ impl Plan {
 
 /// Runs a virtual machine from its first process to its end; never comes back.
 pub fn boot() -> ! {
-    if let Err(trouble) = run() {
+    let plan = Plan::read();
+    // Whoever has the vsock of a machine cannot switch it off, but a reset ends it.
+    let is_reset = matches!(&plan, Ok(plan) if matches!(plan.channel, Channel::Vsock(_)));
+    if let Err(trouble) = plan.and_then(|plan| run(&plan)) {
         // The console is read by pyro, and shown where there was no hello.
         eprintln!("pyro-agent: {trouble}");
     }
-    let error = sys::power_off();
+    let error = sys::end_machine(is_reset);
     // The kernel panics when its first process ends, which ends the machine as well.
     panic!("cannot power off: {error}");
 }
 
-fn run() -> Result<(), Trouble> {
+fn run(plan: &Plan) -> Result<(), Trouble> {
     mount_kernel_file_systems()?;
     let children = sys::children().doing("watch for ended processes")?;
     let events = sys::uevents(PATIENCE).doing("listen for devices")?;
     load_modules()?;
-    let plan = Plan::read()?;
-    let mut port = open_port(&plan.port, &events)?;
-    let prepared = prepare(&plan, &events);
+    let mut port = match &plan.channel {
+        Channel::Port(name) => open_port(name, &events)?,
+        Channel::Vsock(port) => dial(*port, &events)?,
+    };
+    let prepared = prepare(plan, &events);
     drop(events);
     match prepared {
         Ok(()) => serve::serve(port, children)
@@ -110,7 +131,10 @@ fn prepare(plan: &Plan, events: &File) -> Result<(), Trouble> {
         join_network(network, events)?;
     }
     for (number, (access, target)) in plan.mounts.iter().enumerate() {
-        let port = open_port(&format!("{}.{number}", plan.port), events)?;
+        let Channel::Port(name) = &plan.channel else {
+            return Err("there are ports for folders only beside another port".to_owned());
+        };
+        let port = open_port(&format!("{name}.{number}"), events)?;
         share::share(&port, target, access)?;
     }
     fs::write("/proc/sys/kernel/hostname", &plan.hostname).doing("name the machine")
@@ -159,13 +183,29 @@ fn load_modules() -> Result<(), Trouble> {
     for file in files {
         let doing = format!("load {}", file.display());
         let module = File::open(&file).doing(&doing)?;
-        match sys::load_module(&module) {
+        match sys::load_module(&module, &options_of(&file)?) {
             // It is a part of this kernel.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             other => other.doing(&doing)?,
         }
     }
     Ok(())
+}
+
+/// What the kernel's own words say to a module: they are for what is built in, and nobody else hands them on. Firecracker
+/// names its devices there, which only that driver asks for, and not where ACPI names them as well.
+fn options_of(module: &Path) -> Result<CString, Trouble> {
+    let name = "virtio_mmio";
+    let is_it = module.to_string_lossy().ends_with(&format!("-{name}.ko"));
+    let acpi = fs::read_dir("/sys/bus/acpi/devices").into_iter().flatten();
+    let mut acpi = acpi.flatten().map(|entry| entry.file_name());
+    if !is_it || acpi.any(|device| device.to_string_lossy().starts_with("LNRO0005")) {
+        return text("");
+    }
+    let words = fs::read_to_string("/proc/cmdline").doing("read /proc/cmdline")?;
+    let words = words.split_whitespace();
+    let own = words.filter_map(|word| word.strip_prefix(name)?.strip_prefix('.'));
+    text(&own.collect::<Vec<_>>().join(" "))
 }
 
 /// Looks until something is there; between two looks a device must have come.
@@ -203,6 +243,16 @@ fn open_port(name: &str, events: &File) -> Result<File, Trouble> {
     let options = &mut File::options();
     let port = options.read(true).write(true).open(&device);
     port.doing(&format!("open {}", device.display()))
+}
+
+/// Calls pyro; until the device is there, nobody can be called.
+fn dial(port: u32, events: &File) -> Result<File, Trouble> {
+    let doing = format!("call port {port} by vsock");
+    until(events, &doing, || match sys::dial(port) {
+        Err(error) if error.raw_os_error() == Some(sys::ENODEV) => None,
+        other => Some(other),
+    })?
+    .doing(&doing)
 }
 
 fn mount_root(plan: &Plan) -> Result<(), Trouble> {

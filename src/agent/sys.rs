@@ -82,6 +82,9 @@ const KEYCTL: c_long = 250;
 #[cfg(target_arch = "aarch64")]
 const KEYCTL: c_long = 219;
 
+/// There is no such device.
+pub const ENODEV: i32 = 19;
+
 /// Something can be read, or the other side has gone.
 pub const READABLE: i16 = 1;
 /// Something can be written.
@@ -268,8 +271,7 @@ pub fn restrict(target: &CStr, attributes: u64) -> io::Result<()> {
 }
 
 /// Loads a module of the kernel.
-pub fn load_module(module: &File) -> io::Result<()> {
-    let options: &CStr = c"";
+pub fn load_module(module: &File, options: &CStr) -> io::Result<()> {
     // SAFETY: a descriptor, a text that ends with NUL, and flags.
     let loaded = unsafe { syscall(FINIT_MODULE, module.as_raw_fd(), options.as_ptr(), 0) };
     if loaded < 0 {
@@ -381,11 +383,44 @@ pub fn bound_capabilities(kept: &[u32]) -> io::Result<()> {
     Ok(())
 }
 
-/// Switches the machine off; comes back only where that is refused.
-pub fn power_off() -> io::Error {
+/// Ends the machine, by a reset or by switching it off; comes back only where that is refused.
+pub fn end_machine(is_reset: bool) -> io::Error {
+    let how = if is_reset { 0x0123_4567 } else { 0x4321_fedc };
     // SAFETY: a number.
-    unsafe { reboot(0x4321_fedc) };
+    unsafe { reboot(how) };
     io::Error::last_os_error()
+}
+
+/// Calls a port of the machine's owner by vsock; [`ENODEV`] says that there is no device for it yet.
+pub fn dial(port: u32) -> io::Result<File> {
+    #[repr(C)]
+    struct Address {
+        family: u16,
+        reserved: u16,
+        port: u32,
+        machine: u32,
+        rest: u32,
+    }
+    unsafe extern "C" {
+        fn connect(fd: c_int, address: *const c_void, length: u32) -> c_int;
+    }
+    const AF_VSOCK: u16 = 40;
+    // SOCK_STREAM.
+    // SAFETY: three numbers; a new descriptor is made.
+    let fd = checked(unsafe { socket(AF_VSOCK.into(), 1 | CLOEXEC, 0) })?;
+    // SAFETY: it was just made and belongs to nobody else.
+    let socket = unsafe { File::from_raw_fd(fd) };
+    let address = Address {
+        family: AF_VSOCK,
+        reserved: 0,
+        port,
+        // VMADDR_CID_HOST.
+        machine: 2,
+        rest: 0,
+    };
+    // SAFETY: a structure of the kernel's form with its length.
+    checked(unsafe { connect(fd, (&raw const address).cast(), 16) })?;
+    Ok(socket)
 }
 
 /// A descriptor that this process was started with.

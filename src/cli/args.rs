@@ -158,6 +158,8 @@ pub enum EngineChoice {
     /// The fastest that works here.
     #[default]
     Auto,
+    /// Firecracker, which needs KVM and an unpacked kernel, or nothing.
+    Firecracker,
     /// QEMU, with KVM where that works.
     Qemu,
     /// QEMU with KVM, or nothing.

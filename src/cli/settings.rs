@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 pub mod config_file;
+pub mod engines;
 pub mod error;
 pub mod files;
 pub mod gc;
@@ -24,6 +25,8 @@ use super::quantity::Timespan;
 use super::surroundings::Surroundings;
 use crate::model::name::ProfileName;
 use crate::model::platform::Platform;
+use crate::run::engine::Places;
+use engines::EngineSettings;
 pub use error::SettingsError;
 use files::{Files, base_dir};
 use gc::{GcFlags, GcSettings};
@@ -144,6 +147,8 @@ pub struct Settings {
     pub login_files: Sourced<Vec<PathBuf>>,
     /// Where credential helpers are looked for: the folders of PATH.
     pub search_path: Vec<PathBuf>,
+    /// What runs machines, and where.
+    pub engines: EngineSettings,
     /// What collections are limited to.
     pub gc: GcSettings,
     /// How the network is waited for.
@@ -215,6 +220,7 @@ impl Settings {
             bundle_dir: bundle_dir(around)?,
             login_files: logins::files(around)?,
             search_path: logins::search_path(around),
+            engines: EngineSettings::resolve(around)?,
             gc: GcSettings::resolve(flags.gc, &files, around)?,
             http: HttpSettings::resolve(&files, around)?,
             limits: LimitSettings::resolve(&files, around)?,
@@ -222,6 +228,16 @@ impl Settings {
             registries: files.registries(),
             config_files: files.looked_for(),
         })
+    }
+
+    /// Where engines are looked for, and where they keep what they need while they run.
+    #[must_use]
+    pub fn places(&self) -> Places {
+        Places {
+            search_path: self.search_path.clone(),
+            firecracker: self.engines.firecracker.value.clone(),
+            runtime: self.engines.runtime.clone(),
+        }
     }
 }
 

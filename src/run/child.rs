@@ -5,12 +5,14 @@
 
 use std::io;
 use std::marker::PhantomData;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use rustix::io::Errno;
-use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, getpid, getppid, pidfd_open, set_parent_process_death_signal,
+};
 
 use super::enclosed::Enclosed;
 use super::inherited::keep_only;
@@ -59,6 +61,22 @@ impl Child {
             Process::Spawned(child) => child.id(),
             Process::Enclosed(enclosed) => enclosed.pid,
         }
+    }
+
+    /// What it says on stdout; once.
+    pub(super) fn stdout(&mut self) -> Option<std::process::ChildStdout> {
+        match &mut self.process {
+            Process::Spawned(child) => child.stdout.take(),
+            Process::Enclosed(_) => None,
+        }
+    }
+
+    /// Something that can be read when it has ended.
+    pub(super) fn watch(&self) -> io::Result<OwnedFd> {
+        // It is not reaped before this is dropped, so the number is its own.
+        let pid = i32::try_from(self.id()).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or(Errno::SRCH)?;
+        Ok(pidfd_open(pid, PidfdFlags::empty())?)
     }
 
     /// What it says on stderr; once.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::engine::Unfit;
+use super::engine::{ApiError, Unfit};
 use crate::agent::frame::FrameError;
 use crate::agent::message::Stage;
 
@@ -80,6 +80,14 @@ pub enum Error {
         /// Each engine and why not.
         unfit: Vec<Unfit>,
     },
+    /// The engine's program does not do what it is told.
+    #[error("the engine {what}")]
+    Engine {
+        /// What it did.
+        what: ApiError,
+        /// The last lines that it said.
+        said: Vec<String>,
+    },
     /// The virtual machine ended, or said nothing, before a command could be started.
     #[error("the machine {what}")]
     Boot {
@@ -139,6 +147,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it may be the engine's own, so that another may be tried as long as no command was sent.
+    #[must_use]
+    pub fn may_be_of_engine(&self) -> bool {
+        matches!(
+            self,
+            Self::Engine { .. } | Self::Boot { .. } | Self::Io { .. } | Self::System { .. }
+        )
+    }
+
     pub(super) fn io(
         doing: &'static str,
         path: impl AsRef<Path>,

@@ -2,32 +2,20 @@
 
 use std::fmt;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fs_err::File;
 use rustix::fs::{MemfdFlags, SealFlags};
 
 use super::AGENT;
+use super::engine::Needs;
 use super::error::Error;
 use super::image::FileSystemType;
-use super::initrd::{Boot, initrd};
-use super::kernel;
+use super::initrd::{Boot, Channel, initrd};
+use super::kernel::{self, KernelForm};
 use super::modules::Modules;
 use super::reach::{Network, Reach};
 use super::share::Share;
-
-/// What every machine needs to find its disk and its port, in an order that loads; what depends on what, the modules say.
-const DRIVERS: [&str; 9] = [
-    "virtio_ring",
-    "virtio",
-    "virtio_pci_modern_dev",
-    "virtio_pci_legacy_dev",
-    "virtio_pci",
-    "virtio_mmio",
-    "virtio_blk",
-    "virtio_console",
-    "overlay",
-];
 
 /// What QEMU's user network gives to a machine: its address, mask, gateway, and who answers for names.
 const USER_NETWORK: &str = "10.0.2.15 255.255.255.0 10.0.2.2 10.0.2.3";
@@ -61,14 +49,20 @@ pub struct Size {
 pub struct Machine {
     pub(super) kernel: File,
     pub(super) image: File,
-    pub(super) initrd: File,
     pub(super) size: Size,
     pub(super) network: Network,
     pub(super) shares: Vec<Share>,
+    form: KernelForm,
+    kind: FileSystemType,
+    modules: Option<Modules>,
+    /// The archive that is unpacked before pyro's own.
+    first: Option<PathBuf>,
+    hostname: String,
+    agent: &'static [u8],
 }
 
 impl Machine {
-    /// Opens all of it and makes the initrd; `hostname` is the name that the machine gets.
+    /// Opens all of it; `hostname` is the name that the machine gets.
     ///
     /// # Errors
     /// When a part cannot be read or used.
@@ -83,43 +77,66 @@ impl Machine {
         let image = open(parts.image)?;
         let kind = FileSystemType::of(&image)?;
         let shares = reach.mounts.iter().map(Share::open);
-        let shares: Vec<Share> = shares.collect::<Result<_, _>>()?;
-        let modules = match parts.modules {
-            Some(folder) => {
-                let mut wanted: Vec<&str> = DRIVERS.into_iter().chain([kind.module()]).collect();
-                if reach.network == Network::Shared {
-                    wanted.push("virtio_net");
-                }
-                if !shares.is_empty() {
-                    wanted.push("fuse");
-                }
-                Modules::find(folder, kernel::release(&kernel)?.as_deref())?.load(&wanted)?
-            }
+        let release = kernel::release(&kernel)?;
+        let modules = parts
+            .modules
+            .map(|folder| Modules::find(folder, release.as_deref()));
+        Ok(Self {
+            form: KernelForm::of(&kernel)?,
+            kernel,
+            image,
+            size,
+            network: reach.network,
+            shares: shares.collect::<Result<_, _>>()?,
+            kind,
+            modules: modules.transpose()?,
+            first: parts.initrd.map(Path::to_owned),
+            hostname: hostname.to_owned(),
+            agent,
+        })
+    }
+
+    /// What of an engine it needs.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        Needs {
+            kernel: self.form,
+            network: self.network,
+            has_mounts: !self.shares.is_empty(),
+        }
+    }
+
+    /// Its first file system, for an engine whose machines have this channel.
+    pub(super) fn initrd(&self, channel: Channel) -> Result<File, Error> {
+        let wanted = channel.drivers().iter().copied();
+        let mut wanted: Vec<&str> = wanted.chain([self.kind.module()]).collect();
+        if self.network == Network::Shared {
+            wanted.push("virtio_net");
+        }
+        if !self.shares.is_empty() {
+            wanted.push("fuse");
+        }
+        let modules = match &self.modules {
+            Some(modules) => modules.load(&wanted)?,
             None => Vec::new(),
         };
         let boot = Boot {
-            file_system: kind.module(),
-            scratch: Scratch(size.scratch).to_string(),
-            hostname,
-            network: match reach.network {
+            channel,
+            file_system: self.kind.module(),
+            scratch: Scratch(self.size.scratch).to_string(),
+            hostname: &self.hostname,
+            network: match self.network {
                 Network::Off => None,
                 Network::Shared => Some(USER_NETWORK),
             },
-            mounts: shares
+            mounts: self
+                .shares
                 .iter()
                 .map(|share| (share.access, share.target.as_str()))
                 .collect(),
         };
-        let own = initrd(agent, &modules, &boot);
-        let initrd = sealed("pyro-initrd", parts.initrd, &own)?;
-        Ok(Self {
-            kernel,
-            image,
-            initrd,
-            size,
-            network: reach.network,
-            shares,
-        })
+        let own = initrd(self.agent, &modules, &boot);
+        sealed("pyro-initrd", self.first.as_deref(), &own)
     }
 }
 

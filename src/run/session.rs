@@ -134,11 +134,11 @@ impl Talk {
         mut guest: Guest,
         limits: &Limits,
         streams: Streams,
-    ) -> Result<Met, (Error, Streams)> {
+    ) -> Result<Met, (Box<Error>, Streams)> {
         let begun = Instant::now();
         let wires = match self.connect(&guest) {
             Ok(wires) => wires,
-            Err(error) => return Err((error, streams)),
+            Err(error) => return Err((Box::new(error), streams)),
         };
         match self.hello(begun + limits.boot, limits.boot) {
             Ok(()) => {}
@@ -151,7 +151,7 @@ impl Talk {
                     _ => None,
                 });
                 let error = interrupted.unwrap_or_else(|| failed.with(said));
-                return Err((error, streams));
+                return Err((Box::new(error), streams));
             }
         }
         let Streams {
@@ -177,10 +177,8 @@ impl Talk {
     }
 
     fn connect(&self, guest: &Guest) -> Result<Wires, Error> {
-        let again = || -> Result<UnixStream, Error> {
-            let socket = guest.socket.try_clone();
-            socket.map_err(|error| Error::system("share the socket of the machine", error))
-        };
+        let line = guest.line.again();
+        let line = line.map_err(|error| Error::system("share the socket of the machine", error))?;
         let (stdout, stdout_pieces) = channel();
         let (stderr, stderr_pieces) = channel();
         let (grant, grants) = channel();
@@ -190,10 +188,26 @@ impl Talk {
             stderr,
             grants,
         };
-        let (socket, tell) = (again()?, self.tell.clone());
-        let reader = std::thread::spawn(move || read_socket(socket, &outputs, &tell));
-        let socket = again()?;
-        std::thread::spawn(move || write_socket(socket, &frames));
+        let tell = self.tell.clone();
+        let (there, socket) = channel();
+        let reader = std::thread::spawn(move || {
+            let again = |socket: UnixStream| Ok((socket.try_clone()?, socket));
+            let lost = match line.answer().and_then(|there| there.map(again).transpose()) {
+                Ok(Some((ours, theirs))) => {
+                    let _over = there.send(theirs);
+                    return read_socket(ours, &outputs, &tell);
+                }
+                Ok(None) => None,
+                Err(error) => Some(Error::system("take the call of the agent", error)),
+            };
+            let _over = tell.send(Event::Lost(lost));
+        });
+        std::thread::spawn(move || {
+            // It comes when the agent has called, or never.
+            if let Ok(socket) = socket.recv() {
+                write_socket(socket, &frames);
+            }
+        });
         Ok(Wires {
             reader,
             frames: frame,

@@ -4,7 +4,7 @@
 //! 2. What is valid is taken; else it is brought in.
 //! 3. Under the lease, the machine is made of the artifacts, started by the first engine that works, and talked to.
 //!
-//! An engine whose machine does not say hello is given up for the next one, as long as no command was sent.
+//! An engine that starts no machine, or whose machine does not say hello, is given up for the next one, as long as no command was sent.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ use super::outcome::Outcome;
 use super::pull::installed;
 use crate::model::platform::Platform;
 use crate::progress::Phase;
-use crate::run::engine::{Choice, Mode, Namespace, Unfit};
+use crate::run::engine::{Choice, Mode, Namespace, Places, Unfit};
 use crate::run::reach::Reach;
 use crate::run::{
     Enclosure, Ended, Engine, Error as RunError, Exec, Limits, Machine, Parts, Size, Streams, Talk,
@@ -44,7 +44,7 @@ pub struct RunRequest {
     /// How long things may take.
     pub limits: Limits,
     /// Where engines are looked for.
-    pub search_path: Vec<PathBuf>,
+    pub places: Places,
 }
 
 /// A command that was run.
@@ -129,7 +129,7 @@ fn begin(
         initrd: artifact("initrd"),
     };
     let machine = Machine::prepare(&parts, request.size, &request.reach, &hostname(name))?;
-    let (engines, unfit) = available(request.engine, &request.search_path);
+    let (engines, unfit) = available(request.engine, &request.places, Some(machine.needs()));
     execute(cx, name, request, (&engines, unfit), &machine, streams)
 }
 
@@ -190,21 +190,24 @@ fn execute<E: Engine + PartialEq>(
     let talk = Talk::begin()?;
     for engine in earlier.iter().chain([last]) {
         cx.phase(name, Phase::Start);
-        let guest = engine.start(machine)?;
-        match talk.meet(guest, &request.limits, streams) {
+        let met = match engine.start(machine) {
+            Ok(guest) => talk.meet(guest, &request.limits, streams),
+            Err(error) => Err((Box::new(error), streams)),
+        };
+        match met {
             Ok(met) => {
                 cx.phase(name, Phase::Execute);
                 let ended = talk.execute(met, &request.exec, &request.limits)?;
                 return Ok((engine.mode(), ended));
             }
-            Err((error @ RunError::Boot { .. }, unused)) if engine != last => {
-                cx.note(&format!(
-                    "{}: {error}; trying the next engine",
-                    engine.mode()
-                ));
+            Err((error, unused)) if error.may_be_of_engine() && engine != last => {
+                let mode = engine.mode();
+                let cause = std::error::Error::source(&*error);
+                let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+                cx.note(&format!("{mode}: {error}{cause}; trying the next engine"));
                 streams = unused;
             }
-            Err((error, _)) => return Err(error.into()),
+            Err((error, _)) => return Err((*error).into()),
         }
     }
     Err(RunError::NoEngine { unfit }.into())

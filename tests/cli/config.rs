@@ -31,6 +31,7 @@ fn every_setting_tells_its_origin() {
     SETTING  VALUE  FROM
     check  quick  default
     file  -  default
+    firecracker  -  default
     gc.keep  -  default
     gc.max-size  -  default
     gc.min-free  -  default
@@ -106,7 +107,7 @@ fn machines_are_set_by_file_and_variable() {
     insta::assert_snapshot!(ended, @"
     exit code 78
     ----- stderr
-    error: PYRO_ENGINE is `kvm`: expected auto, qemu, qemu-kvm, qemu-tcg or namespace
+    error: PYRO_ENGINE is `kvm`: expected auto, firecracker, qemu, qemu-kvm, qemu-tcg or namespace
     ");
     let ended = config(&[("PYRO_MEM_MIB", "0")]);
     insta::assert_snapshot!(ended, @"

@@ -43,6 +43,64 @@ fn without_a_kernel_there_is_no_machine() {
 }
 
 #[test]
+#[cfg(target_arch = "x86_64")]
+fn what_keeps_firecracker_from_running_it_is_said() {
+    let sandbox = with(&["kernel", "rootfs"]);
+    // A packed kernel, and an image with the mark of ext4.
+    let mut bytes = vec![0; 2048];
+    bytes[0x202..0x206].copy_from_slice(b"HdrS");
+    bytes[1080..1082].copy_from_slice(&[0x53, 0xef]);
+    for name in ["kernel", "rootfs"] {
+        fs_err::write(sandbox.work().join("env").join(name), &bytes).unwrap();
+    }
+    let words = ["run", "env", "-q", "--engine", "firecracker", "--", "true"];
+    let nowhere = sandbox.pyro(words).env("PATH", "/nowhere").run();
+    insta::assert_snapshot!(nowhere, @"
+    exit code 125
+    ----- stderr
+    error: no engine can run this environment here: firecracker: there is no firecracker
+    hint: https://github.com/firecracker-microvm/firecracker/releases has it; put it on PATH as `firecracker`, or name it in PYRO_FIRECRACKER
+    ");
+    let named = sandbox.pyro(words).env("PYRO_FIRECRACKER", "none").run();
+    insta::assert_snapshot!(named, @"
+    exit code 125
+    ----- stderr
+    error: no engine can run this environment here: firecracker: this is no program that can be started: [WORK]/none
+    hint: https://github.com/firecracker-microvm/firecracker/releases has it; put it on PATH as `firecracker`, or name it in PYRO_FIRECRACKER
+    ");
+    let packed = sandbox
+        .pyro(words)
+        .env("PYRO_FIRECRACKER", "/bin/true")
+        .run();
+    insta::assert_snapshot!(packed, @"
+    exit code 125
+    ----- stderr
+    error: no engine can run this environment here: firecracker: it boots an unpacked `vmlinux`, and the kernel is a packed `vmlinuz`
+    hint: declare the kernel unpacked, as `vmlinux`: `scripts/extract-vmlinux` of the kernel's source does it
+    ");
+    let inspected = sandbox
+        .pyro(["env", "inspect", "env", "--json"])
+        .run()
+        .code(0);
+    let engines = &inspected.document(&sandbox)["engines"];
+    assert_eq!(*engines, serde_json::json!(["qemu-kvm", "qemu-tcg"]));
+}
+
+#[test]
+fn what_a_killed_pyro_left_goes_with_a_collection() {
+    let sandbox = with(&["kernel", "rootfs"]);
+    let home = sandbox.path("run/pyro");
+    fs_err::create_dir_all(home.join("run-0123456789abcdef")).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    fs_err::set_permissions(&home, mode).unwrap();
+    let session = sandbox.path("run");
+    let ended = sandbox.pyro(["gc"]).env("XDG_RUNTIME_DIR", session).run();
+    let told = "removed 1 run folder of machines whose pyro was killed";
+    assert!(ended.code(0).stderr.contains(told));
+    assert_eq!(fs_err::read_dir(home).unwrap().count(), 0);
+}
+
+#[test]
 fn an_image_of_nothing_known_is_refused() {
     let sandbox = with(&["kernel", "rootfs"]);
     let ended = sandbox.pyro(["run", "env", "-q", "--", "true"]).run();

@@ -47,6 +47,16 @@ pub fn kernel(there: bool, what: &str) -> bool {
     there
 }
 
+/// The same for a program that has to be named by a variable, because no package has it.
+#[must_use = "what is missing is said once, and then not tried"]
+pub fn named(variable: &str, what: &str) -> Option<std::path::PathBuf> {
+    let named = std::env::var_os(variable);
+    if named.is_none() {
+        say(&format!("{what} that {variable} names"));
+    }
+    named.map(Into::into)
+}
+
 /// Whether this process is root; `why` completes the sentence `needs root …`.
 #[must_use = "what is missing is said once, and then not tried"]
 pub fn root(why: &str) -> bool {

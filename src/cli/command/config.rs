@@ -46,6 +46,9 @@ fn document(settings: &Settings) -> Config {
         row("file", &settings.file, |path| {
             path.as_deref().map(path_value)
         }),
+        row("firecracker", &settings.engines.firecracker, |path| {
+            path.as_deref().map(path_value)
+        }),
         row("jobs", &settings.jobs, |jobs| {
             Some(Value::Number(u64::try_from(jobs.get()).unwrap_or(u64::MAX)))
         }),
@@ -212,6 +215,7 @@ fn check_word(check: CheckChoice) -> &'static str {
 fn engine_word(engine: EngineChoice) -> &'static str {
     match engine {
         EngineChoice::Auto => "auto",
+        EngineChoice::Firecracker => "firecracker",
         EngineChoice::Qemu => "qemu",
         EngineChoice::QemuKvm => "qemu-kvm",
         EngineChoice::QemuTcg => "qemu-tcg",

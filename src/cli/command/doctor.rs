@@ -118,7 +118,7 @@ fn finding(fatal: bool, failure: &Failure) -> json::Finding {
 }
 
 fn engines(settings: &Settings) -> Vec<json::EngineFound> {
-    let (_usable, unfit) = available(Choice::Auto, &settings.search_path);
+    let (_usable, unfit) = available(Choice::Auto, &settings.places(), None);
     let namespace = Namespace::find().err();
     let all = Mode::ALL.into_iter().map(|mode| {
         let mut unfit = unfit.iter().chain(&namespace);

@@ -15,13 +15,15 @@ use crate::cli::settings::gc::GcFlags;
 use crate::cli::settings::{Flags, Settings};
 use crate::cli::workbench::{Workbench, depth};
 use crate::gc::{Limits, Reach};
+use crate::run::sweep;
 use crate::verb::{collect, forecast};
 
 /// Remove what nothing holds, or say what holds it
 ///
 /// Without limits every store path goes that no generation, no root and no process holds, with what killed writers
 /// left and downloads of two weeks ago; no generation goes. With limits a path goes only when one of them asks for it,
-/// the least recently used first. The generation that a profile shows and the one before it always stay.
+/// the least recently used first. The generation that a profile shows and the one before it always stay. Sockets of machines
+/// whose pyro was killed go as well.
 ///
 /// Example: `pyro gc --older-than 14d --max-size 20G --dry-run`
 #[derive(Debug, Args)]
@@ -156,6 +158,13 @@ fn remove(
     bench: Option<&Workbench<'_>>,
     limits: &Limits,
 ) -> Result<Outcome, Failure> {
+    // They are in no store, and of no size.
+    let folders = sweep(&settings.engines.runtime);
+    if folders > 0 {
+        let amount = answer::amount(folders, "run folder", "run folders");
+        let text = format!("removed {amount} of machines whose pyro was killed");
+        session.report().note(&text);
+    }
     let document = match bench {
         None => answer::nothing(false),
         Some(bench) => bench.run(depth(settings), |cx| {

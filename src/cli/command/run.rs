@@ -129,6 +129,7 @@ impl MachineFlags {
 const fn choice(engine: EngineChoice) -> Choice {
     match engine {
         EngineChoice::Auto => Choice::Auto,
+        EngineChoice::Firecracker => Choice::Only(Mode::Firecracker),
         EngineChoice::Qemu => Choice::Qemu,
         EngineChoice::QemuKvm => Choice::Only(Mode::QemuKvm),
         EngineChoice::QemuTcg => Choice::Only(Mode::QemuTcg),
@@ -232,7 +233,7 @@ impl RunArgs {
                 boot: seconds(said.boot_timeout_seconds.value),
                 command: said.timeout_seconds.value.map(seconds),
             },
-            search_path: settings.search_path.clone(),
+            places: settings.places(),
         })
     }
 

@@ -3,12 +3,19 @@
 use super::{Failure, Kind};
 use crate::agent::message::Stage;
 use crate::run::Error;
+use crate::run::engine::ApiError;
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let kind = match &error {
             Error::NotBuilt => Kind::Unclassified,
-            Error::NoArtifact { .. } | Error::NoEngine { .. } | Error::NoTree => Kind::Unavailable,
+            Error::NoArtifact { .. }
+            | Error::NoEngine { .. }
+            | Error::NoTree
+            | Error::Engine {
+                what: ApiError::Refused { .. },
+                ..
+            } => Kind::Unavailable,
             Error::OtherOwner { .. } => Kind::Denied,
             Error::Io { source, .. } => Kind::of_io(source),
             Error::System { .. } | Error::Trouble { .. } => Kind::Io,
@@ -18,7 +25,9 @@ impl From<Error> for Failure {
             | Error::Protocol(_)
             | Error::Order { .. }
             | Error::Version { .. } => Kind::Integrity,
-            Error::Boot { .. } | Error::Interrupted { .. } => Kind::Temporary,
+            Error::Engine { .. } | Error::Boot { .. } | Error::Interrupted { .. } => {
+                Kind::Temporary
+            }
             Error::TooLong(_) => Kind::Usage,
             Error::Command {
                 stage: Stage::Program,
@@ -37,11 +46,12 @@ impl From<Error> for Failure {
                 "declare it: layout = \"rootfs\"; what has a kernel and an image runs in a virtual machine",
             ),
             Error::OtherOwner { .. } => failure.hint("realize it in a store of this account"),
-            Error::NoEngine { unfit } => match unfit.into_iter().find_map(|one| one.hint) {
+            // The last of them works in the most places.
+            Error::NoEngine { unfit } => match unfit.into_iter().rev().find_map(|one| one.hint) {
                 Some(hint) => failure.hint(hint),
                 None => failure,
             },
-            Error::Boot { said, .. } => {
+            Error::Engine { said, .. } | Error::Boot { said, .. } => {
                 failure.causes.extend(said);
                 failure.hint("--boot-timeout-seconds, --mem-mib and --engine change how it is started; `pyro doctor` shows the engines")
             }

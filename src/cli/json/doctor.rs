@@ -94,7 +94,7 @@ pub struct AccountRights {
 /// Something that runs virtual machines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct EngineFound {
-    /// How it does: `qemu-kvm`, `qemu-tcg`.
+    /// How it does: `firecracker`, `qemu-kvm`, `qemu-tcg`, `namespace`.
     pub execution_mode: &'static str,
     /// Whether it can be used.
     pub usable: bool,

@@ -43,7 +43,7 @@ pub struct Run {
     pub duration_ms: u64,
     /// How long the machine took to come up.
     pub boot_ms: u64,
-    /// How the machine was executed: `qemu-kvm`, `qemu-tcg`, `namespace`.
+    /// How the machine was executed: `firecracker`, `qemu-kvm`, `qemu-tcg`, `namespace`.
     pub execution_mode: &'static str,
     /// What did it: `qemu`, `namespace`.
     pub engine: &'static str,

@@ -14,6 +14,8 @@
 
 use std::time::Duration;
 
+use super::{Mode, Unfit};
+
 /// What a probe of KVM found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probe {
@@ -23,6 +25,24 @@ pub enum Probe {
     Slow,
     /// It is not there, may not be used, or does not do what it should.
     Unusable(String),
+}
+
+impl Probe {
+    /// Whether that is enough for `mode`.
+    pub(super) fn fit(self, mode: Mode) -> Result<(), Unfit> {
+        let (why, hint) = match self {
+            Self::Fast => return Ok(()),
+            Self::Slow => {
+                let why = "/dev/kvm is there, but runs code too slowly to boot anything";
+                (why.to_owned(), None)
+            }
+            Self::Unusable(why) => {
+                let hint = "`modprobe kvm`, and membership of the group that /dev/kvm belongs to";
+                (why, Some(hint.to_owned()))
+            }
+        };
+        Err(Unfit { mode, why, hint })
+    }
 }
 
 /// Counts to a million with KVM, which may take so long.

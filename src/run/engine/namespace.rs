@@ -13,6 +13,7 @@ use crate::run::child::Child;
 use crate::run::enclosed::{self, Step};
 use crate::run::enclosure::Enclosure;
 use crate::run::error::Error;
+use crate::run::line::Line;
 
 /// Settings that forbid namespaces to ordinary users: where, the value that does, and what changes it.
 const FORBIDDING: [(&str, &str, &str); 3] = [
@@ -114,8 +115,9 @@ impl Engine for Namespace {
         said.listen(hear);
         Ok(Guest {
             child: Child::enclosed(enclosed),
-            socket,
+            line: Line::Open(socket),
             said,
+            folder: None,
         })
     }
 }

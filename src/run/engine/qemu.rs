@@ -7,15 +7,16 @@
 use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::kvm::{Probe, probe};
+use super::kvm::Probe;
 use super::said::Said;
-use super::{Engine, Guest, Mode, PROBE, Unfit};
+use super::{Engine, Guest, KERNEL, Mode, Unfit, is_program};
 use crate::run::child::Child;
 use crate::run::error::Error;
-use crate::run::initrd::PORT;
+use crate::run::initrd::{Channel, PORT};
+use crate::run::line::Line;
 use crate::run::machine::{Machine, Size};
 use crate::run::reach::Network;
 
@@ -25,10 +26,6 @@ const PROGRAM: &str = if cfg!(target_arch = "x86_64") {
 } else {
     "qemu-system-aarch64"
 };
-
-/// What the kernel is told. It says only what is wrong, and a panic ends the machine; what cost time at boot and gives
-/// nothing here (self-tests of ciphers, security modules, audit) is left out.
-const KERNEL: &str = "quiet panic=-1 cryptomgr.notests lsm= audit=0 random.trust_cpu=on";
 
 /// QEMU in one mode.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,11 +47,15 @@ pub(super) struct Numbers {
 }
 
 impl Qemu {
-    /// Looks for it, and for what `mode` needs besides.
+    /// Looks for it, and for what `mode` needs besides; `kvm` tells what KVM does here.
     ///
     /// # Errors
     /// Why it cannot be used.
-    pub fn find(mode: Mode, search_path: &[PathBuf]) -> Result<Self, Unfit> {
+    pub fn find(
+        mode: Mode,
+        search_path: &[PathBuf],
+        kvm: &dyn Fn() -> Probe,
+    ) -> Result<Self, Unfit> {
         let unfit = |why: String, hint: Option<&str>| Unfit {
             mode,
             why,
@@ -70,18 +71,7 @@ impl Qemu {
             return Err(unfit(format!("there is no {PROGRAM}"), Some(hint)));
         };
         if mode == Mode::QemuKvm {
-            match probe(PROBE) {
-                Probe::Fast => {}
-                Probe::Slow => {
-                    let why = "/dev/kvm is there, but runs code too slowly to boot anything";
-                    return Err(unfit(why.to_owned(), None));
-                }
-                Probe::Unusable(why) => {
-                    let hint =
-                        "`modprobe kvm`, and membership of the group that /dev/kvm belongs to";
-                    return Err(unfit(why, Some(hint)));
-                }
-            }
+            kvm().fit(mode)?;
         }
         Ok(Self { mode, program })
     }
@@ -95,7 +85,7 @@ impl Qemu {
         };
         let (accelerator, processor) = match self.mode {
             Mode::QemuKvm => ("kvm", "host"),
-            Mode::QemuTcg | Mode::Namespace => ("tcg", "max"),
+            _ => ("tcg", "max"),
         };
         let words = [
             // Nothing that is not named here, neither from files nor by default.
@@ -177,9 +167,10 @@ impl Engine for Qemu {
             share.serve(ours)?;
             served.push(theirs);
         }
+        let initrd = machine.initrd(Channel::Port)?;
         let numbers = Numbers {
             kernel: machine.kernel.as_raw_fd(),
-            initrd: machine.initrd.as_raw_fd(),
+            initrd: initrd.as_raw_fd(),
             image: machine.image.as_raw_fd(),
             agent: agent.as_raw_fd(),
             console: speaker.as_raw_fd(),
@@ -193,7 +184,7 @@ impl Engine for Qemu {
             .stderr(Stdio::piped());
         let mut inherited = vec![
             machine.kernel.as_fd(),
-            machine.initrd.as_fd(),
+            initrd.as_fd(),
             machine.image.as_fd(),
             agent.as_fd(),
             speaker.as_fd(),
@@ -208,12 +199,9 @@ impl Engine for Qemu {
         }
         Ok(Guest {
             child,
-            socket,
+            line: Line::Open(socket),
             said,
+            folder: None,
         })
     }
-}
-
-fn is_program(path: &Path) -> bool {
-    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
 }

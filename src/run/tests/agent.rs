@@ -195,7 +195,7 @@ fn a_reader_that_leaves_is_told_to_the_command() {
     let talk = Talk::deaf();
     let met = talk
         .meet(guest(), &PATIENT, streams)
-        .map_err(|(error, _)| error);
+        .map_err(|(error, _)| *error);
     let ended = talk
         .execute(met.unwrap(), &exec(&["yes"]), &PATIENT)
         .unwrap();

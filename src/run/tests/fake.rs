@@ -62,7 +62,7 @@ fn run(says: &[&[u8]], ends: bool, limits: Limits) -> (Result<Ended, Error>, Kep
     };
     let talk = Talk::deaf();
     let met = talk.meet(guest(says, ends), &limits, streams);
-    let met = met.map_err(|(error, _)| error);
+    let met = met.map_err(|(error, _)| *error);
     let ended = met.and_then(|met| talk.execute(met, &exec(&["true"]), &limits));
     (ended, stdout)
 }

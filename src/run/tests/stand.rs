@@ -23,11 +23,15 @@ pub(super) const PATIENT: Limits = Limits {
 /// The agent's program with one end of a pair of sockets, and the other end.
 pub(super) fn agent() -> (Child, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
+    (agent_on(&theirs), ours)
+}
+
+/// The agent's program, which talks on this socket.
+pub(super) fn agent_on(theirs: &UnixStream) -> Child {
     let mut command = Command::new(env!("PYRO_AGENT"));
     command.args(["serve", &theirs.as_raw_fd().to_string()]);
     command.stdin(Stdio::null()).stdout(Stdio::null());
-    let child = Child::spawn(command, &[theirs.as_fd()]).unwrap();
-    (child, ours)
+    Child::spawn(command, &[theirs.as_fd()]).unwrap()
 }
 
 pub(super) fn guest() -> Guest {
@@ -122,7 +126,7 @@ pub(super) fn run_with(
         }
     });
     let met = talk.meet(guest(), &limits, streams);
-    let met = met.map_err(|(error, _)| error);
+    let met = met.map_err(|(error, _)| *error);
     let ended = met.and_then(|met| talk.execute(met, exec, &limits));
     Told {
         ended,

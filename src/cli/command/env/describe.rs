@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::cli::json::env::Environment;
 use crate::model::manifest::MANIFEST_NAME;
 use crate::model::platform::Platform;
+use crate::run::KernelForm;
 use crate::run::engine::Mode;
 use crate::verb::{Found, Inspected, Outcome};
 
@@ -35,7 +36,10 @@ pub(super) fn describe(
     let path = outcome.map(|outcome| outcome.published.path());
     let bootable = artifact("kernel").is_some() && artifact("rootfs").is_some();
     let has_tree = declared.layout.prefix().is_some();
-    let machines = Mode::MACHINES.into_iter().filter(|_| bootable);
+    // What cannot be read is told where it is run.
+    let form = artifact("kernel").and_then(|path| KernelForm::at(Path::new(&path)).ok());
+    let boots = |mode: &Mode| bootable && form.is_none_or(|form| mode.boots(form).is_ok());
+    let machines = Mode::MACHINES.into_iter().filter(boots);
     let engines = machines.chain(Some(Mode::Namespace).filter(|_| has_tree));
     let engines = engines.filter(|_| *platform == Platform::host());
     let engines = engines.map(Mode::as_str).collect();
