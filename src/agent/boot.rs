@@ -108,14 +108,25 @@ fn run(plan: &Plan) -> Result<(), Trouble> {
         Channel::Port(name) => open_port(name, &events)?,
         Channel::Vsock(port) => dial(*port, &events)?,
     };
+    let call = match &plan.channel {
+        Channel::Port(_) => None,
+        Channel::Vsock(_) => Some(port.try_clone().doing("hold the line to pyro")?),
+    };
     let prepared = prepare(plan, &events);
     drop(events);
-    match prepared {
+    let talked = match prepared {
         Ok(()) => serve::serve(port, children)
             .map(|_ended| ())
             .doing("talk to pyro"),
         Err(trouble) => tell_trouble(&mut port, &trouble).doing("talk to pyro"),
+    };
+    // What was said last is still on its way, and a reset would overtake it: pyro hangs up when it has heard it.
+    if talked.is_ok()
+        && let Some(mut call) = call
+    {
+        let _hung_up = io::copy(&mut call, &mut io::sink());
     }
+    talked
 }
 
 fn prepare(plan: &Plan, events: &File) -> Result<(), Trouble> {

@@ -72,6 +72,8 @@ impl Line {
             let [calls, ended] = fds.map(|fd| !fd.revents().is_empty());
             if calls {
                 let (socket, _nameless) = listener.accept()?;
+                // One call is all there is: the machine gets no second socket.
+                rustix::net::shutdown(&listener, rustix::net::Shutdown::Both)?;
                 let _first = called.set(socket.try_clone()?);
                 return Ok(Some(socket));
             }
@@ -90,5 +92,43 @@ impl Line {
         if let Some(socket) = socket {
             let _closed = socket.shutdown(Shutdown::Both);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    /// A line on which a call may come, where that is, and what ends the machine when it is dropped.
+    fn line(folder: &tempfile::TempDir) -> (Line, std::path::PathBuf, UnixStream) {
+        let path = folder.path().join("vsock_1024");
+        let (process, machine) = UnixStream::pair().unwrap();
+        let listener = UnixListener::bind(&path).unwrap();
+        (Line::awaited(listener, process.into()), path, machine)
+    }
+
+    #[test]
+    fn one_call_is_answered_and_no_second() {
+        let folder = tempfile::tempdir().unwrap();
+        let (line, path, _machine) = line(&folder);
+        let mut caller = UnixStream::connect(&path).unwrap();
+        let socket = line.again().unwrap().answer().unwrap();
+        let refused = UnixStream::connect(&path).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        // Whoever else holds it, nobody waits any more.
+        line.close();
+        assert_eq!(caller.read(&mut [0]).unwrap(), 0);
+        assert_eq!(socket.unwrap().read(&mut [0]).unwrap(), 0);
+    }
+
+    #[test]
+    fn nobody_calls_from_a_machine_that_has_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let (line, _path, machine) = line(&folder);
+        drop(machine);
+        line.close();
+        assert!(line.answer().unwrap().is_none());
     }
 }

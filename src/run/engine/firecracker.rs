@@ -120,7 +120,12 @@ impl Firecracker {
         let client = Client::connect(&api, process.as_fd(), self.patience);
         let told = client.and_then(|mut client| {
             for request in requests(machine.size, numbers) {
-                client.put(&request)?;
+                let about = match request {
+                    Request::Boot { .. } => Some(machine.kernel.path()),
+                    Request::Drive { .. } => Some(machine.image.path()),
+                    _ => None,
+                };
+                client.put(&request).map_err(|error| error.of(about))?;
             }
             Ok(client)
         });

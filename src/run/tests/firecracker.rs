@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -48,8 +49,15 @@ impl Stage {
     fn with(lines: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("firecracker");
-        fs_err::write(&program, format!("#!/bin/sh\n{lines}\n")).unwrap();
-        fs_err::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // Written by another process: a child of another test could still hold it open, and then it could not be started.
+        let written = Command::new("sh")
+            .args([
+                "-c",
+                "printf '#!/bin/sh\\n%s\\n' \"$1\" >\"$0\" && chmod 755 \"$0\"",
+            ])
+            .args([program.as_os_str(), lines.as_ref()])
+            .status();
+        assert!(written.unwrap().success());
         let mut image = vec![0; 2048];
         image[1080..1082].copy_from_slice(&[0x53, 0xef]);
         fs_err::write(folder.path().join("rootfs"), image).unwrap();
@@ -270,7 +278,7 @@ fn what_it_does_not_do_is_told_with_its_last_words() {
     for (play, what) in [
         (
             Play::Says("PUT /boot-source", refusal),
-            "refused `PUT /boot-source` (400): no such kernel",
+            "refused `PUT /boot-source` (400): no such kernel: [PARTS]/vmlinux",
         ),
         (Play::HangsUp("PUT /vsock", b""), "hung up at `PUT /vsock`"),
         (
@@ -291,6 +299,8 @@ fn what_it_does_not_do_is_told_with_its_last_words() {
             stage.engine.patience = Duration::from_millis(200);
         }
         let error = stage.start().unwrap_err();
+        let parts = stage.folder.path().to_str().unwrap();
+        let what = what.replace("[PARTS]", parts);
         assert_eq!(error.to_string(), format!("the engine {what}"));
         assert!(error.may_be_of_engine());
         match error {

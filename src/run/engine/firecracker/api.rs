@@ -113,7 +113,7 @@ pub enum ApiError {
         asked: &'static str,
         /// Its code.
         status: u16,
-        /// What it says.
+        /// What it says, and the file that it was to use.
         why: String,
     },
     /// It says nothing.
@@ -146,6 +146,16 @@ pub enum ApiError {
         /// What the system said.
         error: io::Error,
     },
+}
+
+impl ApiError {
+    /// With the file that was asked for, which the engine knows as a number.
+    pub(super) fn of(mut self, path: Option<&Path>) -> Self {
+        if let (Self::Refused { why, .. }, Some(path)) = (&mut self, path) {
+            *why = format!("{why}: {}", path.display());
+        }
+        self
+    }
 }
 
 /// A connection to the API.
