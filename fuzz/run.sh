@@ -18,7 +18,7 @@ cargo build --release --locked --target "$host"
 
 targets=$1
 if [ "$targets" = all ]; then
-  targets='declaration lock manifest oci_json challenge tar'
+  targets='declaration lock manifest oci_json challenge tar frames'
 fi
 for target in $targets; do
   mkdir -p "found/$target" findings

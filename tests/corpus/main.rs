@@ -9,6 +9,9 @@
 #[path = "../../fuzz/checks.rs"]
 mod checks;
 #[cfg(test)]
+#[path = "../../fuzz/frames.rs"]
+mod frames;
+#[cfg(test)]
 mod mutation;
 #[cfg(test)]
 mod replay;

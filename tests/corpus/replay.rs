@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::mutation::Dice;
-use crate::{checks, seeds};
+use crate::{checks, frames, seeds};
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus")
@@ -90,4 +90,9 @@ fn manifests() {
 #[test]
 fn archives() {
     replay("tar", 100, checks::tar);
+}
+
+#[test]
+fn frames_of_the_protocol() {
+    replay("frames", 100, frames::frames);
 }

@@ -1,5 +1,7 @@
 //! Small inputs that reach far into each parser.
 
+use pyro::agent::frame::HEADER;
+use pyro::agent::message::{Exec, Exit, Message, Stage, Stream};
 use pyro::lock::Lock;
 use pyro::model::manifest::EntryKind;
 use pyro::model::path::{EntryPath, LinkTarget};
@@ -19,6 +21,7 @@ pub fn all() -> Vec<(&'static str, Seeds)> {
         ("oci_json", texts(&DOCUMENTS)),
         ("challenge", texts(&CHALLENGES)),
         ("tar", archives()),
+        ("frames", talks()),
     ]
 }
 
@@ -226,6 +229,97 @@ fn archives() -> Seeds {
             "global",
             how(0, t().pax(b'g', &[("comment", b"1")]).file("a", "").end()),
         ),
+    ]
+}
+
+/// Both sides of talks. The first two bytes say in what pieces they come.
+fn talks() -> Seeds {
+    let of = |messages: &[Message<'_>]| {
+        let mut bytes = vec![3, 40];
+        for message in messages {
+            message.append_to(&mut bytes).unwrap();
+        }
+        bytes
+    };
+    let exec = |terminal| Exec {
+        uid: 0,
+        gid: 1000,
+        terminal,
+        cwd: b"/work".to_vec(),
+        argv: vec![b"sh".to_vec(), b"-c".to_vec(), b"\xff".to_vec(), Vec::new()],
+        env: vec![
+            (b"PATH".to_vec(), b"/bin:/usr/bin".to_vec()),
+            (b"A".to_vec(), b"b=c".to_vec()),
+        ],
+    };
+    let credit = |stream| Message::Credit {
+        stream,
+        bytes: 9000,
+    };
+    let commanded = of(&[Message::Exec(exec(None))]);
+    // As many words as there are numbers, of which none came.
+    let mut many = commanded[..2 + HEADER + 13 + 4 + 5].to_vec();
+    many.extend_from_slice(&u32::MAX.to_le_bytes());
+    let length = u32::try_from(many.len() - 2 - HEADER).unwrap();
+    many[3..7].copy_from_slice(&length.to_le_bytes());
+    vec![
+        (
+            "agent",
+            of(&[
+                Message::hello(),
+                Message::Started,
+                Message::Stdout(b"out\n"),
+                credit(Stream::Stdin),
+                Message::Stderr(b"\0\xff"),
+                Message::Close(Stream::Stdin),
+                Message::Exit(Exit::Code(3)),
+            ]),
+        ),
+        (
+            "host",
+            of(&[
+                Message::Exec(exec(None)),
+                Message::Stdin(b"in"),
+                credit(Stream::Stdout),
+                Message::Signal(15),
+                Message::Close(Stream::Stderr),
+                Message::StdinEnd,
+            ]),
+        ),
+        (
+            "terminal",
+            of(&[
+                Message::Exec(exec(Some((24, 80)))),
+                Message::Window {
+                    rows: 50,
+                    columns: 132,
+                },
+            ]),
+        ),
+        (
+            "killed",
+            of(&[
+                Message::Started,
+                Message::Stdout(b""),
+                Message::Exit(Exit::Signal(9)),
+            ]),
+        ),
+        (
+            "failed",
+            of(&[
+                Message::hello(),
+                Message::Failed {
+                    stage: Stage::Folder,
+                    errno: 2,
+                },
+            ]),
+        ),
+        ("trouble", of(&[Message::Trouble(b"cannot mount /dev/vda")])),
+        ("newer", b"\0\0\x01\x0b\0\0\0pyro\x02\0\0\0and".to_vec()),
+        ("long", b"\0\0\x07\x01\0\x10\0".to_vec()),
+        ("unknown", b"\0\0\x0f\0\0\0\0".to_vec()),
+        ("many", many),
+        ("cut", commanded[..40].to_vec()),
     ]
 }
 
