@@ -109,7 +109,7 @@ with_kernel() {
   local from
   from=$(echo "$work"/kernel/lib/modules/*)
   for module in virtio virtio_ring virtio_pci virtio_pci_modern_dev virtio_pci_legacy_dev virtio_mmio virtio_blk \
-    virtio_console virtio_rng virtio_net net_failover failover vmw_vsock_virtio_transport \
+    virtio_console virtio_rng virtio_net net_failover failover fuse vmw_vsock_virtio_transport \
     vmw_vsock_virtio_transport_common vsock overlay; do
     find "$from/kernel" -name "$module.ko*" -printf '%P\n' | while read -r file; do
       install -D -m 644 "$from/kernel/$file" "$to/modules/$(basename "$from")/kernel/$file"
