@@ -1,9 +1,9 @@
 //! From bytes to a staging tree: archives, image layers, plain blobs, local folders.
 //!
 //! ```text
-//! bytes -> decompress::reader -> archive | layer -> Staging
-//! bytes -----------------------> blob -----------> Staging
-//! folder on this machine ------> folder ---------> Staging, FolderRecord
+//! bytes -> decompress::reader -> ahead -> archive | layer -> Staging
+//! bytes -----------------------> ahead -> blob -----------> Staging
+//! folder on this machine ---------------> folder ---------> Staging, FolderRecord
 //! ```
 //!
 //! Everything here comes from outside and may be hostile. A name is checked before anything is made at it, nothing is
@@ -11,6 +11,7 @@
 //! counted, and the count ends up in the notes of the staging tree. What a source may come to is limited; a local
 //! folder is not, for it is as large already as it will be.
 
+mod ahead;
 mod archive;
 mod blob;
 pub mod decompress;
@@ -28,6 +29,7 @@ mod placing;
 mod sparse;
 mod tally;
 
+pub use ahead::ahead;
 pub use archive::{Archive, archive};
 pub use blob::blob;
 pub use error::{Error, Fault, Place};

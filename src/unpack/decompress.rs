@@ -106,7 +106,9 @@ pub fn may_be_archive(first: &[u8]) -> bool {
 /// assert!(decompress::reader(Box::new(&b"<html>"[..])).is_err());
 /// # Ok::<(), pyro::unpack::Error>(())
 /// ```
-pub fn reader<'r>(bytes: Box<dyn Read + 'r>) -> Result<(Compression, Box<dyn Read + 'r>), Error> {
+pub fn reader<'r>(
+    bytes: Box<dyn Read + Send + 'r>,
+) -> Result<(Compression, Box<dyn Read + Send + 'r>), Error> {
     let source_failed = Arc::new(AtomicBool::new(false));
     let mut source = Source {
         bytes,
@@ -132,8 +134,8 @@ pub fn reader<'r>(bytes: Box<dyn Read + 'r>) -> Result<(Compression, Box<dyn Rea
 
 fn decoder<'r>(
     compression: Compression,
-    bytes: impl io::BufRead + 'r,
-) -> Result<Box<dyn Read + 'r>, Error> {
+    bytes: impl io::BufRead + Send + 'r,
+) -> Result<Box<dyn Read + Send + 'r>, Error> {
     let place = Place::Entry {
         layer: None,
         number: 0,
@@ -179,7 +181,7 @@ fn head(bytes: &mut dyn Read) -> Result<Vec<u8>, Error> {
 
 /// The compressed bytes; remembers that it was they that failed and not the decoder.
 struct Source<'r> {
-    bytes: Box<dyn Read + 'r>,
+    bytes: Box<dyn Read + Send + 'r>,
     failed: Arc<AtomicBool>,
 }
 
@@ -197,7 +199,7 @@ impl Read for Source<'_> {
 }
 
 struct Decoded<'r> {
-    decoder: Box<dyn Read + 'r>,
+    decoder: Box<dyn Read + Send + 'r>,
     compression: Compression,
     source_failed: Arc<AtomicBool>,
 }

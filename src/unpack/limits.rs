@@ -15,6 +15,7 @@
 
 use std::cell::Cell;
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes of a name and its target that one entry pays for.
 const NAME: usize = 256;
@@ -96,7 +97,8 @@ pub struct Allowance {
     entries: Cell<u64>,
     unpacked: Cell<u64>,
     written: Cell<u64>,
-    read: Cell<u64>,
+    /// Counted where the source is read, which may be another thread.
+    read: AtomicU64,
 }
 
 impl Allowance {
@@ -109,7 +111,7 @@ impl Allowance {
             entries: none(),
             unpacked: none(),
             written: none(),
-            read: none(),
+            read: AtomicU64::new(0),
         }
     }
 
@@ -117,7 +119,7 @@ impl Allowance {
     pub fn counting<R: Read>(&self, bytes: R) -> Counted<'_, R> {
         Counted {
             bytes,
-            allowance: self,
+            read: &self.read,
         }
     }
 
@@ -145,7 +147,8 @@ impl Allowance {
         let kept: usize = kept.map(<[u8]>::len).sum();
         let written = self.written.get().saturating_add(kept as u64);
         self.written.set(written);
-        let most = self.limits.max_ratio.saturating_mul(self.read.get());
+        let most = self.read.load(Ordering::Relaxed);
+        let most = self.limits.max_ratio.saturating_mul(most);
         if written > RATIO_FLOOR && written > most {
             let over = OverRatio(Limit::Ratio(self.limits.max_ratio));
             return Err(io::Error::new(io::ErrorKind::InvalidData, over));
@@ -181,14 +184,13 @@ pub(super) struct OverRatio(pub(super) Limit);
 #[derive(Debug)]
 pub struct Counted<'a, R> {
     bytes: R,
-    allowance: &'a Allowance,
+    read: &'a AtomicU64,
 }
 
 impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.bytes.read(buffer)?;
-        let read = &self.allowance.read;
-        read.set(read.get().saturating_add(count as u64));
+        self.read.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
 }

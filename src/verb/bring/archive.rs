@@ -101,8 +101,13 @@ fn unpack_archive(
         strip_components: archive.strip_components,
     };
     let allowance = Allowance::new(cx.limits);
-    let unpacked = unpack::decompress::reader(Box::new(allowance.counting(&mut fetched)))
-        .and_then(|(_, mut tar)| unpack::archive(&mut *tar, &mut staging, rules, &allowance));
+    let unpacked = unpack::decompress::reader(Box::new(allowance.counting(&mut fetched))).and_then(
+        |(_, tar)| {
+            unpack::ahead(tar, |tar| {
+                unpack::archive(tar, &mut staging, rules, &allowance)
+            })
+        },
+    );
     let provenance = finish(unpacked, fetched, &source_text)?;
     let staged = match seal(cx, wanted, staging, &source_text)? {
         Ok(staged) => staged,

@@ -88,16 +88,20 @@ fn unpack_layer(
             (!unpack::decompress::may_be_archive(&peeked)).then_some(title)
         }
     };
-    let mut bytes = allowance.counting(peeked.as_slice().chain(&mut fetched));
+    let bytes = Box::new(allowance.counting(peeked.as_slice().chain(&mut fetched)));
     if let Some(title) = title {
-        let unpacked = unpack::blob(&mut bytes, staging, title, layer.size(), allowance);
+        let unpacked = unpack::ahead(bytes, |bytes| {
+            unpack::blob(bytes, staging, title, layer.size(), allowance)
+        });
         return finish(unpacked, fetched, &source_text).map(|_provenance| ());
     }
     let number = u32::try_from(n + 1).unwrap_or(u32::MAX);
-    let unpacked = match unpack::decompress::reader(Box::new(bytes)) {
+    let unpacked = match unpack::decompress::reader(bytes) {
         Ok((_, tar)) => {
             let mut tar = Uncompressed::new(tar, layer.diff_id(), cx.depth);
-            let unpacked = unpack::layer(&mut tar, staging, unpack::Layer { number }, allowance);
+            let unpacked = unpack::ahead(Box::new(&mut tar), |tar| {
+                unpack::layer(tar, staging, unpack::Layer { number }, allowance)
+            });
             if unpacked.is_ok() {
                 tar.finish(&source_text)?;
             }
