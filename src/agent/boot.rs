@@ -136,6 +136,7 @@ fn prepare(plan: &Plan, events: &File) -> Result<(), Trouble> {
     })?;
     mount_root(plan)?;
     enter_root()?;
+    fs::write("/proc/sys/kernel/hostname", &plan.hostname).doing("name the machine")?;
     // A kernel without a network has none of it to raise.
     let _none = net::raise_loopback();
     if let Some(network) = &plan.network {
@@ -148,7 +149,7 @@ fn prepare(plan: &Plan, events: &File) -> Result<(), Trouble> {
         let port = open_port(&format!("{name}.{number}"), events)?;
         share::share(&port, target, access)?;
     }
-    fs::write("/proc/sys/kernel/hostname", &plan.hostname).doing("name the machine")
+    Ok(())
 }
 
 fn join_network(network: &str, events: &File) -> Result<(), Trouble> {

@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use super::support::Sandbox;
 use super::world::world;
 
 #[test]
@@ -95,34 +94,37 @@ pub fn noise(count: usize) -> Vec<u8> {
     std::iter::repeat_with(next).take(count).collect()
 }
 
-fn piped(sandbox: &Sandbox, words: &[&str]) -> Command {
-    let mut command = sandbox.pyro(words).command;
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    command
-}
-
 /// They pass a folder of this machine on their way, and a network is there as well.
 #[test]
 fn five_megabytes_go_in_and_come_back_and_stay_in_a_folder() {
     let sandbox = world();
     let bytes = noise(5_000_000);
     sandbox.write("in/a/file", "found\n");
+    for number in 0..500 {
+        sandbox.write(&format!("many/{number}"), "");
+    }
     fs_err::create_dir(sandbox.work().join("out")).unwrap();
     let hears = Hears::new();
     let line = format!(
         "tee /srv/out/copy; cat /srv/in/a/file /etc/resolv.conf >&2; (echo x > /srv/in/a/file) 2>/dev/null || echo kept >&2; \
          mount -o remount,rw /srv/in; (echo x > /srv/in/new) 2>/dev/null || echo kept >&2; \
-         rm -r /srv/out/old; touch '/srv/out/new one'; ls /srv/out >&2; nc 10.0.2.2 {} < /srv/in/a/file >&2",
+         rm -r /srv/out/old; touch '/srv/out/new one'; ls /srv/out >&2; nc 10.0.2.2 {} < /srv/in/a/file >&2; \
+         set -- /srv/many/*; echo $# >&2; ls -l /srv/many > /dev/null 2>&1 || echo told >&2",
         hears.port
     );
     let old = sandbox.write("out/old/file", "");
-    let mounts = ["--mount", "in:/srv/in:ro", "--mount", "./out:/srv/out"];
+    let mounts = ["in:/srv/in:ro", "./out:/srv/out", "many:/srv/many"];
+    let mounts = mounts.into_iter().flat_map(|mount| ["--mount", mount]);
     let words = ["run", "-q", "tiny", "--network"].into_iter().chain(mounts);
     let words: Vec<&str> = words.chain(["--", "sh", "-c", &line]).collect();
-    let mut child = piped(&sandbox, &words)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    // Fewer descriptors than files: that is said, and no list only ends earlier.
+    let pyro = sandbox.pyro(&words).command;
+    let mut command = Command::new("sh");
+    let script = "ulimit -n 400; exec \"$0\" \"$@\"";
+    command.args(["-c", script]).arg(pyro.get_program());
+    let mut command = super::room::like(&pyro, command);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let sent = bytes.clone();
     let writer = std::thread::spawn(move || stdin.write_all(&sent));
@@ -131,7 +133,7 @@ fn five_megabytes_go_in_and_come_back_and_stay_in_a_folder() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(
         said,
-        "found\nnameserver 10.0.2.3\nkept\nkept\ncopy\nnew one\nheard found\n"
+        "found\nnameserver 10.0.2.3\nkept\nkept\ncopy\nnew one\nheard found\n500\ntold\n"
     );
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stdout == bytes);

@@ -157,6 +157,36 @@ fn a_terminal_is_itself_again_whatever_ends_the_run() {
 }
 
 #[test]
+fn a_terminal_that_nobody_reads_holds_nobody_up() {
+    let room = super::room::Room::own();
+    let line = "head -c 200000 /dev/zero; sleep 1000";
+    let words = ["run", "-q", "-it", "box", "--", "sh", "-c", line];
+    let seat = Seat::new(24, 80);
+    let mut child = seat.start(&room.command(&words));
+    // It takes no more when it holds so much; the rest waits in pyro.
+    while rustix::io::ioctl_fionread(&seat.screen).unwrap() < 4000 {
+        std::thread::yield_now();
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert!(seat.echoes());
+}
+
+#[test]
+fn json_by_a_variable_gives_no_terminal_either() {
+    let room = super::room::Room::own();
+    let mut seat = Seat::new(24, 80);
+    let line = "[ -t 0 ] || echo none";
+    let mut command = room.command(&["run", "-it", "box", "--", "sh", "-c", line]);
+    command.env("PYRO_JSON", "1");
+    let mut child = seat.start(&command);
+    let shown = seat.until("}");
+    assert!(shown.contains("none"), "{shown}");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn without_a_terminal_there_are_three_pipes_as_ever() {
     let room = super::room::Room::own();
     let words = [

@@ -162,7 +162,11 @@ impl RunArgs {
                 ..Flags::default()
             })
             .map_err(failed)?;
-        let console = if self.tty { Console::find() } else { None };
+        let console = match session.report().presentation().output {
+            Output::Text if self.tty => Console::find(),
+            // Nobody sees it in a document.
+            Output::Text | Output::Json => None,
+        };
         let request = self.request(&settings, session, console.as_ref());
         let request = request.map_err(failed)?;
         let file = find_declaration(&settings, session.surroundings()).map_err(failed)?;

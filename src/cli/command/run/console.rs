@@ -49,7 +49,7 @@ struct Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        // What was typed ahead is for whoever reads next.
-        let _gone = tcsetattr(&self.device, OptionalActions::Drain, &self.usual);
+        // At once: what nobody reads any more never drains, and what was typed ahead is for whoever reads next.
+        let _gone = tcsetattr(&self.device, OptionalActions::Now, &self.usual);
     }
 }
