@@ -17,6 +17,7 @@ mod frame;
 mod message;
 mod mounts;
 mod net;
+mod place;
 mod serve;
 mod share;
 mod sys;

@@ -325,6 +325,114 @@ fn a_link_in_the_tree_leads_no_mount_out_of_it() {
     }
 }
 
+/// Both streams of a line of shell with these mounts.
+fn says_with(room: &Room, mounts: &[&str], flags: &[&str], line: &str) -> String {
+    let line = format!("exec 2>&1; {line}");
+    let mut words = vec!["run", "-q", "box"];
+    words.extend(flags);
+    words.extend(mounts.iter().flat_map(|mount| ["--mount", mount]));
+    words.extend(["--", "sh", "-c", &line]);
+    let output = room.command(&words).output().unwrap();
+    let said = [output.stderr, output.stdout].concat();
+    room.sandbox.filtered(&String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn what_is_mounted_is_never_replaced() {
+    for room in rooms() {
+        let at = |name: &str| room.sandbox.work().join(name);
+        for (folder, file) in [("etc", "resolv.conf"), ("a", "b"), ("c", "d")] {
+            room.gives(&at(folder));
+            fs_err::write(at(folder).join(file), "mine\n").unwrap();
+        }
+        let said = says_with(&room, &["etc:/etc"], &["--network"], "cat /etc/resolv.conf");
+        assert_eq!(said, "mine\n");
+        // A file of this machine, and one of the image.
+        for (mounts, told) in [
+            (
+                ["a:/a", "c:/a/b"],
+                "cannot mount at /a/b: /a/b is no folder",
+            ),
+            (
+                ["a:/a", "c:/etc/issue/x"],
+                "cannot mount at /etc/issue/x: /etc/issue is no folder",
+            ),
+        ] {
+            let said = says_with(&room, &mounts, &[], "echo ran");
+            assert!(said.contains(told) && !said.contains("ran"), "{said}");
+        }
+        for file in ["etc/resolv.conf", "a/b", "c/d"] {
+            assert_eq!(fs_err::read_to_string(at(file)).unwrap(), "mine\n");
+        }
+        // The inner one is seen, whichever is named first, and its place is made.
+        let said = says_with(
+            &room,
+            &["c:/a/new/in", "a:/a/"],
+            &[],
+            "cat /a/b /a/new/in/d",
+        );
+        assert_eq!(said, "mine\nmine\n");
+        assert_eq!(inside::names(&at("a/new/in")), [""; 0]);
+    }
+}
+
+#[test]
+fn no_link_of_an_image_leads_to_what_is_open() {
+    for room in rooms() {
+        let work = room.sandbox.work();
+        let victim = work.join("victim");
+        room.gives(&victim);
+        room.gives(&work.join("in"));
+        fs_err::write(victim.join("file"), "kept\n").unwrap();
+        let shown = victim.display();
+        // Whatever is open while folders are placed, by the number that it may have: the root, or the folder itself.
+        let open = (3..10).map(|number| format!("/proc/self/fd/{number}"));
+        let open = open.flat_map(|fd| [format!("{fd}{shown}"), format!("{fd}/../victim")]);
+        let roots = ["/..", "/proc/1/root", "/proc/self/cwd"];
+        let roots = roots.map(|root| format!("{root}{shown}"));
+        let ways: Vec<String> = open.chain(roots).collect();
+        for (number, way) in ways.iter().enumerate() {
+            for (name, to) in [
+                ("file", format!("{way}/file")),
+                ("new", format!("{way}/new")),
+                ("over", way.clone()),
+            ] {
+                let link = work.join(format!("box/{name}{number}"));
+                fs_err::os::unix::fs::symlink(to, link).unwrap();
+            }
+        }
+        room.document(&["realize", "--json"], 0);
+        for number in 0..ways.len() {
+            for name in ["file", "new", "over"] {
+                let place = format!(
+                    "{name}{number}{}",
+                    if name == "over" { "/made" } else { "" }
+                );
+                let mount = format!("in:/{place}");
+                let words = ["run", "-q", "box", "--mount", &mount, "--", "true"];
+                let _said = room.command(&words).output().unwrap();
+                assert_eq!(inside::names(&victim), ["file"], "{place}");
+            }
+        }
+        assert_eq!(
+            fs_err::read_to_string(victim.join("file")).unwrap(),
+            "kept\n"
+        );
+    }
+}
+
+#[test]
+fn a_link_to_a_folder_of_the_host_is_that_folder() {
+    for room in rooms() {
+        let work = room.sandbox.work();
+        room.gives(&work.join("in"));
+        fs_err::write(work.join("in/file"), "found\n").unwrap();
+        fs_err::os::unix::fs::symlink("in", work.join("link")).unwrap();
+        let said = says_with(&room, &["link:/x"], &[], "cat /x/file");
+        assert_eq!(said, "found\n");
+    }
+}
+
 #[test]
 fn what_cannot_be_mounted_is_said_before_anything_runs() {
     let room = Room::own();
@@ -350,6 +458,16 @@ fn what_cannot_be_mounted_is_said_before_anything_runs() {
         let said = says(word, 125);
         assert!(said.contains("is no mount"), "{said}");
     }
+    for word in ["in:/proc", "in:/dev/x", "in:/sys/", "in://./proc/1"] {
+        let said = says(word, 125);
+        let told = "is no mount: nothing can be mounted in /dev, /proc and /sys";
+        assert!(said.contains(told), "{said}");
+    }
+    let twice = ["--mount", "in:/x/y", "--mount", "other:/x//y/"];
+    let words = ["run", "-q", "box"].into_iter().chain(twice);
+    let ended = sandbox.pyro(words.chain(["--", "true"])).run().code(125);
+    let told = "error: more than one folder is to be mounted at `/x/y`\n";
+    assert!(ended.stderr.starts_with(told), "{ended}");
     let many = ["--mount", "in:/in"].repeat(17);
     let words = ["run", "-q", "box"].into_iter().chain(many);
     let ended = sandbox.pyro(words.chain(["--", "true"])).run().code(125);
