@@ -10,6 +10,7 @@
 //!    at only then, from within it: while nothing else is there.
 //! 5. Place there what was prepared, and then what was taken: from here on, nothing is replaced and nothing removed.
 //! 6. Give up what the command shall not have: the power to mount, and to make namespaces, in which it had that again.
+//!    Where it writes to this machine, also the calls by which files become set-user-id.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -24,7 +25,7 @@ use super::mounts::{
 };
 use super::place::{Root, Taken, look_up};
 use super::serve::{self, tell_trouble};
-use super::{net, sys};
+use super::{filter, net, sys};
 
 /// Where the tmpfs is mounted: the first that is there. Nothing of these is needed from the host.
 const PLACES: [&str; 5] = ["/tmp", "/run", "/mnt", "/home", "/usr"];
@@ -48,8 +49,9 @@ const LINKS: [(&str, &str); 5] = [
 const HIDDEN: [&str; 3] = ["keys", "latency_stats", "sched_debug"];
 
 /// CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD,
-/// AUDIT_WRITE, SETFCAP: what a root needs that installs and serves. None of them makes or changes mounts.
-const CAPABILITIES: [u32; 14] = [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31];
+/// AUDIT_WRITE: what a root needs that installs and serves. None of them makes or changes mounts, and none gives a file
+/// capabilities, which would hold on this machine as well.
+const CAPABILITIES: [u32; 13] = [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29];
 
 /// What lies beside the overlay, and where it goes.
 const OWN: [(&str, &str); 4] = [
@@ -77,6 +79,7 @@ pub struct Plan<'p> {
 struct Share<'p> {
     taken: Taken,
     target: &'p str,
+    is_written: bool,
 }
 
 /// Runs one command from the making of its root to its end.
@@ -95,6 +98,7 @@ fn prepare(plan: &Plan<'_>) -> Result<(), Trouble> {
     let host = look_up(Path::new("/"))?;
     let tree = look_up(plan.tree)?;
     let shares = take_shares(plan)?;
+    let is_written = shares.iter().any(|share| share.is_written);
     let resolvers = match plan.network {
         // Where there are none, there are none inside.
         "shared" => fs::read(RESOLVERS).ok(),
@@ -131,7 +135,11 @@ fn prepare(plan: &Plan<'_>) -> Result<(), Trouble> {
     if plan.network != "shared" {
         net::raise_loopback().doing("raise the loopback interface")?;
     }
-    sys::bound_capabilities(&CAPABILITIES).doing("give up capabilities")
+    sys::bound_capabilities(&CAPABILITIES).doing("give up capabilities")?;
+    if is_written {
+        filter::refuse_set_id()?;
+    }
+    Ok(())
 }
 
 /// Copies the mounts of all folders of this machine, with what may be done through them.
@@ -144,7 +152,11 @@ fn take_shares<'p>(plan: &Plan<'p>) -> Result<Vec<Share<'p>>, Trouble> {
         let read_only = if is_written { 0 } else { READ_ONLY };
         let restricted = taken.restrict(NO_SUID | NO_DEV | read_only);
         restricted.doing(&format!("protect {}", source.display()))?;
-        Ok(Share { taken, target })
+        Ok(Share {
+            taken,
+            target,
+            is_written,
+        })
     });
     shares.collect()
 }

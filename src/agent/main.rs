@@ -13,6 +13,7 @@ use std::process::ExitCode;
 mod boot;
 mod command;
 mod enclose;
+mod filter;
 mod frame;
 mod message;
 mod mounts;

@@ -433,6 +433,65 @@ fn a_link_to_a_folder_of_the_host_is_that_folder() {
     }
 }
 
+/// Each way there is to give a file its mode; those that work are named, and what they made has set-user-id.
+const PLANTS: &str = r#"
+    use Fcntl qw(O_CREAT O_WRONLY);
+    my ($mode, $n) = (oct($ARGV[0]), 0);
+    my $file = sub { my $at = "/out/" . $n++; open(my $new, ">", $at); close($new); $at };
+    my $try = sub { print "$_[0] " if $_[1] };
+    $try->("chmod", chmod($mode, $file->()));
+    open(my $held, "<", $file->()); $try->("fchmod", chmod($mode, $held));
+    $try->("open", sysopen(my $made, "/out/made", O_CREAT | O_WRONLY, $mode));
+    $try->("temporary", sysopen(my $none, "/out", oct($ARGV[3]) | O_WRONLY, $mode));
+    my $at = $file->(); $try->("fchmodat2", syscall(452, -100, $at, $mode, 0) == 0);
+    my $ring = "\0" x 120; $try->("ring", syscall(425, 1, $ring) >= 0);
+    my $path = "/out/how"; my $how = pack("QQQ", O_CREAT | O_WRONLY, $mode, 0);
+    $try->("openat2", syscall(437, -100, $path, $how, 24) >= 0);
+    $at = $file->(); $try->("x32", syscall(0x40000000 | 90, $at, $mode) == 0);
+    $at = "/out/pipe"; $try->("mknod", syscall($ARGV[1], -100, $at, 010000 | $mode, 0) == 0);
+    my $rights = pack("VVVVV", 0x02000001, 0xffffffff, 0, 0xffffffff, 0);
+    my $name = "security.capability"; $path = $file->();
+    $try->("capability", syscall($ARGV[2], $path, $name, $rights, 20, 0) == 0);
+    print "\n";
+"#;
+
+#[test]
+fn nothing_that_is_made_in_a_mount_has_more_rights_than_its_user() {
+    let numbers = if cfg!(target_arch = "aarch64") {
+        "33 5 020040000"
+    } else {
+        "259 188 020200000"
+    };
+    for room in rooms() {
+        let out = room.sandbox.work().join("out");
+        room.gives(&out);
+        // Perl of this machine, which has all system calls.
+        let mut mounts = vec!["out:/out"];
+        mounts.extend(["/usr:/usr:ro", "/lib:/lib:ro", "/lib64:/lib64:ro"]);
+        mounts.retain(|mount| {
+            !mount.starts_with("/lib64") || std::path::Path::new("/lib64").exists()
+        });
+        let says = |mode: &str| {
+            let line = format!("/usr/bin/perl -e '{PLANTS}' {mode} {numbers}");
+            says_with(&room, &mounts, &[], &line)
+        };
+        assert_eq!(says("4755"), "\n");
+        assert_eq!(says("2755"), "\n");
+        for name in inside::names(&out) {
+            let mode = fs_err::metadata(out.join(&name)).unwrap();
+            let mode = std::os::unix::fs::PermissionsExt::mode(&mode.permissions());
+            assert_eq!(mode & 0o6000, 0, "{name}");
+        }
+        let works = "chmod fchmod open temporary fchmodat2 mknod \n";
+        assert_eq!(says("755"), works);
+        // Without a mount that is written to, nobody else could execute it.
+        let line = "chmod 4755 /etc/issue && echo made";
+        let refused = "chmod: /etc/issue: Operation not permitted\n";
+        assert_eq!(says_with(&room, &["out:/out"], &[], line), refused);
+        assert_eq!(says_with(&room, &["out:/out:ro"], &[], line), "made\n");
+    }
+}
+
 #[test]
 fn what_cannot_be_mounted_is_said_before_anything_runs() {
     let room = Room::own();
