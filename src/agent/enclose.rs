@@ -2,27 +2,30 @@
 //!
 //! pyro has started it with namespaces of its own for users, processes, mounts, network, IPC and names, as their root.
 //!
-//! 1. Mount a tmpfs, on which everything that is written goes: one limit for all of it. The tree, which may be hidden
+//! 1. Take a copy of the mounts that the command shall find of this machine.
+//! 2. Mount a tmpfs, on which everything that is written goes: one limit for all of it. The tree, which may be hidden
 //!    by that, was opened before; not by pyro, since what is opened among other mounts cannot be a layer here.
-//! 2. Mount the overlay of the tree, and prepare devices and processes beside it.
-//! 3. Make the overlay the root, bring the rest to its places there, and let the host's mounts go. What the image has
-//!    at those places, symlinks too, is looked at only from within it.
-//! 4. Give up what the command shall not have: the power to mount, and to make namespaces, in which it had that again.
+//! 3. Mount the overlay of the tree, and prepare devices and processes beside it.
+//! 4. Make the overlay the root, and let the host's mounts go. What the image has at any place, symlinks too, is looked
+//!    at only then, from within it: while nothing else is there.
+//! 5. Place there what was prepared, and then what was taken: from here on, nothing is replaced and nothing removed.
+//! 6. Give up what the command shall not have: the power to mount, and to make namespaces, in which it had that again.
+//!    Where it writes to this machine, also the calls by which files become set-user-id.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use super::mounts::{
     BIND, Doing as _, NO_DEV, NO_EXEC, NO_SUID, PRIVATE, READ_ONLY, RECURSIVE, Trouble,
     make_folder, mount, text,
 };
-use super::net;
+use super::place::{Root, Taken, look_up};
 use super::serve::{self, tell_trouble};
-use super::sys;
+use super::{filter, net, sys};
 
 /// Where the tmpfs is mounted: the first that is there. Nothing of these is needed from the host.
 const PLACES: [&str; 5] = ["/tmp", "/run", "/mnt", "/home", "/usr"];
@@ -46,15 +49,17 @@ const LINKS: [(&str, &str); 5] = [
 const HIDDEN: [&str; 3] = ["keys", "latency_stats", "sched_debug"];
 
 /// CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD,
-/// AUDIT_WRITE, SETFCAP: what a root needs that installs and serves. None of them makes or changes mounts.
-const CAPABILITIES: [u32; 14] = [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31];
+/// AUDIT_WRITE: what a root needs that installs and serves. None of them makes or changes mounts, and none gives a file
+/// capabilities, which would hold on this machine as well.
+const CAPABILITIES: [u32; 13] = [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29];
 
-/// `O_PATH`, `O_DIRECTORY`, `O_NOFOLLOW`.
-const FOLDER_PATH: i32 = if cfg!(target_arch = "aarch64") {
-    0o10_000_000 | 0o40_000 | 0o100_000
-} else {
-    0o10_000_000 | 0o200_000 | 0o400_000
-};
+/// What lies beside the overlay, and where it goes.
+const OWN: [(&str, &str); 4] = [
+    ("dev", "/dev"),
+    ("proc", "/proc"),
+    ("run", "/run"),
+    ("tmp", "/tmp"),
+];
 
 /// What pyro asks for.
 pub struct Plan<'p> {
@@ -72,9 +77,9 @@ pub struct Plan<'p> {
 
 /// A folder of this machine that the command shall find.
 struct Share<'p> {
-    folder: File,
+    taken: Taken,
     target: &'p str,
-    access: &'p str,
+    is_written: bool,
 }
 
 /// Runs one command from the making of its root to its end.
@@ -92,7 +97,8 @@ fn prepare(plan: &Plan<'_>) -> Result<(), Trouble> {
     mount(c"none", "/", c"", RECURSIVE | PRIVATE, c"")?;
     let host = look_up(Path::new("/"))?;
     let tree = look_up(plan.tree)?;
-    let shares = look_up_shares(plan)?;
+    let shares = take_shares(plan)?;
+    let is_written = shares.iter().any(|share| share.is_written);
     let resolvers = match plan.network {
         // Where there are none, there are none inside.
         "shared" => fs::read(RESOLVERS).ok(),
@@ -105,78 +111,54 @@ fn prepare(plan: &Plan<'_>) -> Result<(), Trouble> {
     drop(tree);
     make_devices()?;
     make_processes()?;
+    let own = OWN.map(|(name, place)| (Taken::take(Path::new(name)), place));
     sys::pivot_root(c"root").doing("change the root")?;
-    for (folder, name) in [
-        ("/dev", c"dev"),
-        ("/proc", c"proc"),
-        ("/run", c"run"),
-        ("/tmp", c"tmp"),
-    ] {
-        make_place(folder)?;
-        mount(name, folder, c"", BIND | RECURSIVE, c"")?;
-    }
-    for share in &shares {
-        bring_share(share)?;
-    }
-    drop(shares);
-    let back = format!("/proc/self/fd/{}", host.as_raw_fd());
-    std::env::set_current_dir(back).doing("go back to the old root")?;
+    sys::enter(&host).doing("go back to the old root")?;
     drop(host);
     sys::let_go(c".").doing("let the old root go")?;
     std::env::set_current_dir("/").doing("enter the root")?;
+    if let Some(resolvers) = resolvers {
+        put_resolvers(&resolvers)?;
+    }
+    let root = Root::open()?;
+    let places = own.map(|(taken, place)| (taken, root.replace(place), place));
+    for (taken, folder, place) in places {
+        taken?.place(&folder?, place)?;
+    }
+    for share in shares {
+        let folder = root.make(share.target)?;
+        share.taken.place(&folder, share.target)?;
+    }
+    drop(root);
     sys::set_hostname(plan.hostname).doing("set the host name")?;
     sys::leave_keyring();
-    match plan.network {
-        "shared" => {
-            if let Some(resolvers) = resolvers {
-                put_resolvers(&resolvers)?;
-            }
-        }
-        _ => net::raise_loopback().doing("raise the loopback interface")?,
+    if plan.network != "shared" {
+        net::raise_loopback().doing("raise the loopback interface")?;
     }
-    sys::bound_capabilities(&CAPABILITIES).doing("give up capabilities")
+    sys::bound_capabilities(&CAPABILITIES).doing("give up capabilities")?;
+    if is_written {
+        filter::refuse_set_id()?;
+    }
+    Ok(())
 }
 
-/// A folder, held whatever is mounted over it.
-fn look_up(path: &Path) -> Result<File, Trouble> {
-    let mut options = File::options();
-    let options = options.read(true).custom_flags(FOLDER_PATH);
-    let opened = options.open(path);
-    opened.doing(&format!("open {}", path.display()))
-}
-
-/// A folder, in place of whatever else the image has there: in the overlay, that is.
-fn make_place(folder: &str) -> Result<(), Trouble> {
-    if Path::new(folder).is_dir() {
-        return Ok(());
-    }
-    if fs::symlink_metadata(folder).is_ok() {
-        fs::remove_file(folder).doing(&format!("replace {folder}"))?;
-    }
-    make_folder(folder)
-}
-
-fn look_up_shares<'p>(plan: &Plan<'p>) -> Result<Vec<Share<'p>>, Trouble> {
+/// Copies the mounts of all folders of this machine, with what may be done through them.
+fn take_shares<'p>(plan: &Plan<'p>) -> Result<Vec<Share<'p>>, Trouble> {
     let shares = plan.mounts.chunks_exact(3).map(|words| {
         let said = |word: &'p OsString| word.to_str().ok_or("a mount is no text");
+        let (source, target) = (Path::new(&words[0]), said(&words[1])?);
+        let is_written = said(&words[2])? != "ro";
+        let taken = Taken::take(source)?;
+        let read_only = if is_written { 0 } else { READ_ONLY };
+        let restricted = taken.restrict(NO_SUID | NO_DEV | read_only);
+        restricted.doing(&format!("protect {}", source.display()))?;
         Ok(Share {
-            folder: look_up(Path::new(&words[0]))?,
-            target: said(&words[1])?,
-            access: said(&words[2])?,
+            taken,
+            target,
+            is_written,
         })
     });
     shares.collect()
-}
-
-/// Shows a folder of this machine at its place in the new root.
-fn bring_share(share: &Share<'_>) -> Result<(), Trouble> {
-    make_place(share.target)?;
-    let source = text(&format!("/proc/self/fd/{}", share.folder.as_raw_fd()))?;
-    mount(&source, share.target, c"", BIND | RECURSIVE, c"")?;
-    let read_only = if share.access == "ro" { READ_ONLY } else { 0 };
-    let attributes = u64::from(NO_SUID | NO_DEV | read_only);
-    let restricted = sys::restrict(&text(share.target)?, attributes);
-    restricted.doing(&format!("protect {}", share.target))
 }
 
 /// Says whom to ask for the addresses of names.

@@ -3,6 +3,8 @@
 use std::ffi::{CStr, CString};
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use super::sys::Mount;
 
@@ -33,6 +35,12 @@ impl<T> Doing<T> for io::Result<T> {
 /// The text for a system call.
 pub fn text(text: &str) -> Result<CString, Trouble> {
     CString::new(text).map_err(|_nul| format!("`{}` has a NUL in it", text.escape_debug()))
+}
+
+/// The path for a system call.
+pub fn path_text(path: &Path) -> Result<CString, Trouble> {
+    let bytes = path.as_os_str().as_bytes();
+    CString::new(bytes).map_err(|_nul| format!("`{}` has a NUL in it", path.display()))
 }
 
 /// Mounts `source` at `target`.

@@ -51,6 +51,7 @@ unsafe extern "C" {
     fn reboot(command: c_int) -> c_int;
     fn prctl(option: c_int, ...) -> c_int;
     fn umask(mask: u32) -> u32;
+    fn fchdir(fd: c_int) -> c_int;
     fn umount2(target: *const c_char, flags: c_int) -> c_int;
     fn sethostname(name: *const c_char, length: usize) -> c_int;
     fn syscall(number: c_long, ...) -> c_long;
@@ -77,10 +78,31 @@ const PIVOT_ROOT: c_long = 155;
 #[cfg(target_arch = "aarch64")]
 const PIVOT_ROOT: c_long = 41;
 const MOUNT_SETATTR: c_long = 442;
+const OPEN_TREE: c_long = 428;
+const MOVE_MOUNT: c_long = 429;
+const OPENAT2: c_long = 437;
+#[cfg(target_arch = "x86_64")]
+const MKDIRAT: c_long = 258;
+#[cfg(target_arch = "aarch64")]
+const MKDIRAT: c_long = 34;
+#[cfg(target_arch = "x86_64")]
+const SECCOMP: c_long = 317;
+#[cfg(target_arch = "aarch64")]
+const SECCOMP: c_long = 277;
+const AT_FDCWD: c_int = -100;
+const AT_EMPTY_PATH: c_int = 0x1000;
+const AT_RECURSIVE: c_int = 0x8000;
 #[cfg(target_arch = "x86_64")]
 const KEYCTL: c_long = 250;
 #[cfg(target_arch = "aarch64")]
 const KEYCTL: c_long = 219;
+
+/// `O_PATH`, `O_DIRECTORY`.
+pub const FOLDER_PATH: i32 = if cfg!(target_arch = "aarch64") {
+    0o10_000_000 | 0o40_000
+} else {
+    0o10_000_000 | 0o200_000
+};
 
 /// There is no such device.
 pub const ENODEV: i32 = 19;
@@ -96,6 +118,14 @@ fn checked(result: c_int) -> io::Result<c_int> {
     } else {
         Ok(result)
     }
+}
+
+fn checked_long(result: c_long) -> io::Result<c_int> {
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // Zero or a descriptor.
+    c_int::try_from(result).map_err(io::Error::other)
 }
 
 /// Waits until one of these is as wanted, has failed or is closed; says which are.
@@ -238,6 +268,16 @@ impl Mount<'_> {
 
 /// Takes away what may be done through a mount and those below it; how else they are mounted stays.
 pub fn restrict(target: &CStr, attributes: u64) -> io::Result<()> {
+    restrict_at(AT_FDCWD, target, AT_RECURSIVE, attributes)
+}
+
+/// The same with one that is held.
+pub fn restrict_held(tree: &File, attributes: u64) -> io::Result<()> {
+    let flags = AT_RECURSIVE | AT_EMPTY_PATH;
+    restrict_at(tree.as_raw_fd(), c"", flags, attributes)
+}
+
+fn restrict_at(folder: RawFd, path: &CStr, flags: c_int, attributes: u64) -> io::Result<()> {
     #[repr(C)]
     struct Attributes {
         set: u64,
@@ -251,23 +291,102 @@ pub fn restrict(target: &CStr, attributes: u64) -> io::Result<()> {
         propagation: 0,
         users: 0,
     };
-    let (length, path) = (size_of::<Attributes>(), target.as_ptr());
-    // AT_FDCWD, AT_RECURSIVE.
+    let (length, path) = (size_of::<Attributes>(), path.as_ptr());
+    let attributes = &raw const attributes;
     // SAFETY: a text that ends with NUL, and a structure of the kernel's form with its length.
-    let made = unsafe {
-        syscall(
-            MOUNT_SETATTR,
-            -100,
-            path,
-            0x8000,
-            &raw const attributes,
-            length,
-        )
-    };
-    if made < 0 {
-        return Err(io::Error::last_os_error());
+    let made = unsafe { syscall(MOUNT_SETATTR, folder, path, flags, attributes, length) };
+    checked_long(made).map(|_| ())
+}
+
+/// What is mounted at `path` and below it, as a copy that is nowhere, and of which no `..` leads to anything else.
+pub fn copy_mounts(path: &CStr) -> io::Result<File> {
+    // OPEN_TREE_CLONE.
+    let flags = 1 | CLOEXEC | AT_RECURSIVE;
+    // SAFETY: a text that ends with NUL; a new descriptor is made.
+    let fd = checked_long(unsafe { syscall(OPEN_TREE, AT_FDCWD, path.as_ptr(), flags) })?;
+    // SAFETY: it was just made and belongs to nobody else.
+    Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+/// Puts such a copy over a folder, once.
+pub fn place_mounts(copy: &File, folder: &File) -> io::Result<()> {
+    let (from, to) = (copy.as_raw_fd(), folder.as_raw_fd());
+    let path: &CStr = c"";
+    // MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH.
+    let flags: c_int = 0x04 | 0x40;
+    // SAFETY: two texts that end with NUL.
+    let moved = unsafe { syscall(MOVE_MOUNT, from, path.as_ptr(), to, path.as_ptr(), flags) };
+    checked_long(moved).map(|_| ())
+}
+
+/// A folder, by a path in which `root` is the root, for links too; the links that the kernel makes up lead nowhere.
+pub fn folder_within(root: &File, path: &CStr) -> io::Result<File> {
+    #[repr(C)]
+    struct How {
+        flags: u64,
+        mode: u64,
+        resolve: u64,
     }
-    Ok(())
+    let how = How {
+        flags: u64::from((FOLDER_PATH | CLOEXEC).unsigned_abs()),
+        mode: 0,
+        // RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS.
+        resolve: 0x10 | 0x02,
+    };
+    let (root, length) = (root.as_raw_fd(), size_of::<How>());
+    // SAFETY: a text that ends with NUL, and a structure of the kernel's form with its length.
+    let opened = unsafe { syscall(OPENAT2, root, path.as_ptr(), &raw const how, length) };
+    let fd = checked_long(opened)?;
+    // SAFETY: it was just made and belongs to nobody else.
+    Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+/// Makes a folder in another one; `name` is one name.
+pub fn make_folder_in(folder: &File, name: &CStr) -> io::Result<()> {
+    let (parent, mode): (RawFd, c_int) = (folder.as_raw_fd(), 0o777);
+    // SAFETY: a text that ends with NUL.
+    let result = unsafe { syscall(MKDIRAT, parent, name.as_ptr(), mode) };
+    checked_long(result).map(|_| ())
+}
+
+/// Goes to a folder that is held.
+pub fn enter(folder: &File) -> io::Result<()> {
+    // SAFETY: a number.
+    checked(unsafe { fchdir(folder.as_raw_fd()) }).map(|_| ())
+}
+
+/// One instruction of a filter, as the kernel reads it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Instruction {
+    /// What to do.
+    pub code: u16,
+    /// How many to pass over if it is so.
+    pub then: u8,
+    /// And if not.
+    pub otherwise: u8,
+    /// With what.
+    pub value: u32,
+}
+
+/// From here on, this process and all that it starts ask `filter` before each system call.
+///
+/// Who has power over its namespaces needs no promise for that never to gain any by a program.
+pub fn filter_calls(filter: &[Instruction]) -> io::Result<()> {
+    #[repr(C)]
+    struct Program {
+        length: u16,
+        first: *const Instruction,
+    }
+    let program = Program {
+        length: u16::try_from(filter.len()).map_err(io::Error::other)?,
+        first: filter.as_ptr(),
+    };
+    // SECCOMP_SET_MODE_FILTER.
+    let (set, flags): (c_int, c_int) = (1, 0);
+    // SAFETY: a structure of the kernel's form, and as many instructions as it says; both live during the call.
+    let filtered = unsafe { syscall(SECCOMP, set, flags, &raw const program) };
+    checked_long(filtered).map(|_| ())
 }
 
 /// Loads a module of the kernel.

@@ -14,6 +14,7 @@ wanted=(
   'e2fsprogs|mke2fs|makes ext4 images'
   'qemu-system-x86|qemu-system-x86_64|runs virtual machines'
   'busybox-static|busybox|what is in the smallest of them'
+  'perl-base|perl|makes system calls where folders are mounted'
   'cpio|cpio|reads the first file systems of virtual machines'
   'xfsprogs|mkfs.xfs|stores on XFS'
   'btrfs-progs|mkfs.btrfs|stores on Btrfs'

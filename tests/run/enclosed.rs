@@ -325,6 +325,173 @@ fn a_link_in_the_tree_leads_no_mount_out_of_it() {
     }
 }
 
+/// Both streams of a line of shell with these mounts.
+fn says_with(room: &Room, mounts: &[&str], flags: &[&str], line: &str) -> String {
+    let line = format!("exec 2>&1; {line}");
+    let mut words = vec!["run", "-q", "box"];
+    words.extend(flags);
+    words.extend(mounts.iter().flat_map(|mount| ["--mount", mount]));
+    words.extend(["--", "sh", "-c", &line]);
+    let output = room.command(&words).output().unwrap();
+    let said = [output.stderr, output.stdout].concat();
+    room.sandbox.filtered(&String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn what_is_mounted_is_never_replaced() {
+    for room in rooms() {
+        let at = |name: &str| room.sandbox.work().join(name);
+        for (folder, file) in [("etc", "resolv.conf"), ("a", "b"), ("c", "d")] {
+            room.gives(&at(folder));
+            fs_err::write(at(folder).join(file), "mine\n").unwrap();
+        }
+        let said = says_with(&room, &["etc:/etc"], &["--network"], "cat /etc/resolv.conf");
+        assert_eq!(said, "mine\n");
+        // A file of this machine, and one of the image.
+        for (mounts, told) in [
+            (
+                ["a:/a", "c:/a/b"],
+                "cannot mount at /a/b: /a/b is no folder",
+            ),
+            (
+                ["a:/a", "c:/etc/issue/x"],
+                "cannot mount at /etc/issue/x: /etc/issue is no folder",
+            ),
+        ] {
+            let said = says_with(&room, &mounts, &[], "echo ran");
+            assert!(said.contains(told) && !said.contains("ran"), "{said}");
+        }
+        for file in ["etc/resolv.conf", "a/b", "c/d"] {
+            assert_eq!(fs_err::read_to_string(at(file)).unwrap(), "mine\n");
+        }
+        // The inner one is seen, whichever is named first, and its place is made.
+        let said = says_with(
+            &room,
+            &["c:/a/new/in", "a:/a/"],
+            &[],
+            "cat /a/b /a/new/in/d",
+        );
+        assert_eq!(said, "mine\nmine\n");
+        assert_eq!(inside::names(&at("a/new/in")), [""; 0]);
+    }
+}
+
+#[test]
+fn no_link_of_an_image_leads_to_what_is_open() {
+    for room in rooms() {
+        let work = room.sandbox.work();
+        let victim = work.join("victim");
+        room.gives(&victim);
+        room.gives(&work.join("in"));
+        fs_err::write(victim.join("file"), "kept\n").unwrap();
+        let shown = victim.display();
+        // Whatever is open while folders are placed, by the number that it may have: the root, or the folder itself.
+        let open = (3..10).map(|number| format!("/proc/self/fd/{number}"));
+        let open = open.flat_map(|fd| [format!("{fd}{shown}"), format!("{fd}/../victim")]);
+        let roots = ["/..", "/proc/1/root", "/proc/self/cwd"];
+        let roots = roots.map(|root| format!("{root}{shown}"));
+        let ways: Vec<String> = open.chain(roots).collect();
+        for (number, way) in ways.iter().enumerate() {
+            for (name, to) in [
+                ("file", format!("{way}/file")),
+                ("new", format!("{way}/new")),
+                ("over", way.clone()),
+            ] {
+                let link = work.join(format!("box/{name}{number}"));
+                fs_err::os::unix::fs::symlink(to, link).unwrap();
+            }
+        }
+        room.document(&["realize", "--json"], 0);
+        for number in 0..ways.len() {
+            for name in ["file", "new", "over"] {
+                let place = format!(
+                    "{name}{number}{}",
+                    if name == "over" { "/made" } else { "" }
+                );
+                let mount = format!("in:/{place}");
+                let words = ["run", "-q", "box", "--mount", &mount, "--", "true"];
+                let _said = room.command(&words).output().unwrap();
+                assert_eq!(inside::names(&victim), ["file"], "{place}");
+            }
+        }
+        assert_eq!(
+            fs_err::read_to_string(victim.join("file")).unwrap(),
+            "kept\n"
+        );
+    }
+}
+
+#[test]
+fn a_link_to_a_folder_of_the_host_is_that_folder() {
+    for room in rooms() {
+        let work = room.sandbox.work();
+        room.gives(&work.join("in"));
+        fs_err::write(work.join("in/file"), "found\n").unwrap();
+        fs_err::os::unix::fs::symlink("in", work.join("link")).unwrap();
+        let said = says_with(&room, &["link:/x"], &[], "cat /x/file");
+        assert_eq!(said, "found\n");
+    }
+}
+
+/// Each way there is to give a file its mode; those that work are named, and what they made has set-user-id.
+const PLANTS: &str = r#"
+    use Fcntl qw(O_CREAT O_WRONLY);
+    my ($mode, $n) = (oct($ARGV[0]), 0);
+    my $file = sub { my $at = "/out/" . $n++; open(my $new, ">", $at); close($new); $at };
+    my $try = sub { print "$_[0] " if $_[1] };
+    $try->("chmod", chmod($mode, $file->()));
+    open(my $held, "<", $file->()); $try->("fchmod", chmod($mode, $held));
+    $try->("open", sysopen(my $made, "/out/made", O_CREAT | O_WRONLY, $mode));
+    $try->("temporary", sysopen(my $none, "/out", oct($ARGV[3]) | O_WRONLY, $mode));
+    my $at = $file->(); $try->("fchmodat2", syscall(452, -100, $at, $mode, 0) == 0);
+    my $ring = "\0" x 120; $try->("ring", syscall(425, 1, $ring) >= 0);
+    my $path = "/out/how"; my $how = pack("QQQ", O_CREAT | O_WRONLY, $mode, 0);
+    $try->("openat2", syscall(437, -100, $path, $how, 24) >= 0);
+    $at = $file->(); $try->("x32", syscall(0x40000000 | 90, $at, $mode) == 0);
+    $at = "/out/pipe"; $try->("mknod", syscall($ARGV[1], -100, $at, 010000 | $mode, 0) == 0);
+    my $rights = pack("VVVVV", 0x02000001, 0xffffffff, 0, 0xffffffff, 0);
+    my $name = "security.capability"; $path = $file->();
+    $try->("capability", syscall($ARGV[2], $path, $name, $rights, 20, 0) == 0);
+    print "\n";
+"#;
+
+#[test]
+fn nothing_that_is_made_in_a_mount_has_more_rights_than_its_user() {
+    let numbers = if cfg!(target_arch = "aarch64") {
+        "33 5 020040000"
+    } else {
+        "259 188 020200000"
+    };
+    for room in rooms() {
+        let out = room.sandbox.work().join("out");
+        room.gives(&out);
+        // Perl of this machine, which has all system calls.
+        let mut mounts = vec!["out:/out"];
+        mounts.extend(["/usr:/usr:ro", "/lib:/lib:ro", "/lib64:/lib64:ro"]);
+        mounts.retain(|mount| {
+            !mount.starts_with("/lib64") || std::path::Path::new("/lib64").exists()
+        });
+        let says = |mode: &str| {
+            let line = format!("/usr/bin/perl -e '{PLANTS}' {mode} {numbers}");
+            says_with(&room, &mounts, &[], &line)
+        };
+        assert_eq!(says("4755"), "\n");
+        assert_eq!(says("2755"), "\n");
+        for name in inside::names(&out) {
+            let mode = fs_err::metadata(out.join(&name)).unwrap();
+            let mode = std::os::unix::fs::PermissionsExt::mode(&mode.permissions());
+            assert_eq!(mode & 0o6000, 0, "{name}");
+        }
+        let works = "chmod fchmod open temporary fchmodat2 mknod \n";
+        assert_eq!(says("755"), works);
+        // Without a mount that is written to, nobody else could execute it.
+        let line = "chmod 4755 /etc/issue && echo made";
+        let refused = "chmod: /etc/issue: Operation not permitted\n";
+        assert_eq!(says_with(&room, &["out:/out"], &[], line), refused);
+        assert_eq!(says_with(&room, &["out:/out:ro"], &[], line), "made\n");
+    }
+}
+
 #[test]
 fn what_cannot_be_mounted_is_said_before_anything_runs() {
     let room = Room::own();
@@ -350,6 +517,16 @@ fn what_cannot_be_mounted_is_said_before_anything_runs() {
         let said = says(word, 125);
         assert!(said.contains("is no mount"), "{said}");
     }
+    for word in ["in:/proc", "in:/dev/x", "in:/sys/", "in://./proc/1"] {
+        let said = says(word, 125);
+        let told = "is no mount: nothing can be mounted in /dev, /proc and /sys";
+        assert!(said.contains(told), "{said}");
+    }
+    let twice = ["--mount", "in:/x/y", "--mount", "other:/x//y/"];
+    let words = ["run", "-q", "box"].into_iter().chain(twice);
+    let ended = sandbox.pyro(words.chain(["--", "true"])).run().code(125);
+    let told = "error: more than one folder is to be mounted at `/x/y`\n";
+    assert!(ended.stderr.starts_with(told), "{ended}");
     let many = ["--mount", "in:/in"].repeat(17);
     let words = ["run", "-q", "box"].into_iter().chain(many);
     let ended = sandbox.pyro(words.chain(["--", "true"])).run().code(125);

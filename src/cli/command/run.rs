@@ -254,7 +254,7 @@ impl RunArgs {
             } else {
                 Network::Off
             },
-            mounts: mounts.collect::<Result<_, _>>()?,
+            mounts: mount::in_order(mounts.collect::<Result<_, _>>()?)?,
         })
     }
 
