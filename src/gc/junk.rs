@@ -1,6 +1,6 @@
 //! What is nobody's: dead staging trees, trash, downloads that will not be resumed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -90,7 +90,7 @@ pub(super) fn empty_trash(store: &Store, collected: &mut Collected) -> Result<()
     delete_trash(store, &store.list()?.trash, collected)
 }
 
-/// Deletes trash on as many threads as there are processors.
+/// Deletes trash on as many threads as there are processors, that of one digest on one.
 fn delete_trash(
     store: &Store,
     trash: &[(StoreHash, String)],
@@ -101,19 +101,24 @@ fn delete_trash(
     }
     let paths = store.list()?.paths;
     let there: BTreeSet<StoreHash> = paths.iter().map(StorePathName::hash).collect();
+    let mut of_digest = BTreeMap::<StoreHash, Vec<&str>>::new();
+    for (hash, name) in trash {
+        of_digest.entry(*hash).or_default().push(name);
+    }
+    let of_digest: Vec<(StoreHash, Vec<&str>)> = of_digest.into_iter().collect();
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     let work = || {
-        while let Some((hash, name)) = trash.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let deleted = store.delete_trash(*hash, name, &there);
+        while let Some((hash, names)) = of_digest.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let deleted = store.delete_trash(*hash, names, &there);
             if let Ok(mut done) = done.lock() {
-                done.push((*hash, name, deleted));
+                done.push((*hash, names, deleted));
             }
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
-        for _ in 1..threads.min(trash.len()) {
+        for _ in 1..threads.min(of_digest.len()) {
             scope.spawn(work);
         }
         work();
@@ -128,13 +133,24 @@ fn delete_trash(
         .enumerate()
         .filter_map(retired)
         .collect();
-    for (hash, name, deleted) in done.into_inner().unwrap_or_default() {
-        let path = store.layout().store().join(name);
-        match (deleted, retired.get(&hash)) {
-            (Ok(Some(bytes)), Some(&n)) => collected.paths[n].bytes += bytes,
-            (Ok(Some(bytes)), None) => collected.trash.push(Gone { path, bytes }),
-            (Ok(None), _) => {}
-            (Err(error), _) => collected.refuse(path, &error),
+    for (hash, names, deleted) in done.into_inner().unwrap_or_default() {
+        let place = |name: &str| store.layout().store().join(name);
+        let pieces = match deleted {
+            Ok(pieces) => pieces,
+            Err(error) => {
+                for name in names {
+                    collected.refuse(place(name), &error);
+                }
+                continue;
+            }
+        };
+        for (name, deleted) in pieces {
+            let path = place(name);
+            match (deleted, retired.get(&hash)) {
+                (Ok(bytes), Some(&n)) => collected.paths[n].bytes += bytes,
+                (Ok(bytes), None) => collected.trash.push(Gone { path, bytes }),
+                (Err(error), _) => collected.refuse(path, &error),
+            }
         }
     }
     Ok(())

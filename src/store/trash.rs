@@ -31,6 +31,9 @@ pub struct Leftovers {
     pub foreign: Vec<String>,
 }
 
+/// Pieces of trash that nobody looked at any more, and what deleting each freed.
+pub type Deleted<'a> = Vec<(&'a str, Result<u64, Error>)>;
+
 impl Store {
     /// Lists `store/`.
     ///
@@ -94,37 +97,44 @@ impl Store {
         Ok(Some(freed))
     }
 
-    /// Deletes one piece of trash, unless somebody may still look at it, and tells what that freed; `there` are the
-    /// paths that there are.
+    /// Deletes the trash of one digest, unless somebody may still look at it; tells of each piece that it took up what
+    /// that freed. `there` are the paths that there are.
+    ///
+    /// One look at the lease counts for all pieces: two that look at the same time would each take the other for a user.
     ///
     /// # Errors
-    /// When the system refuses.
-    pub fn delete_trash(
+    /// When the system refuses to say whether somebody looks.
+    pub fn delete_trash<'a>(
         &self,
         hash: StoreHash,
-        name: &str,
+        names: &[&'a str],
         there: &BTreeSet<StoreHash>,
-    ) -> Result<Option<u64>, Error> {
+    ) -> Result<Deleted<'a>, Error> {
         // A repair that cannot exchange has its good tree under such a name, and no lease while it takes the exclusive one.
-        let id = name.rsplit('-').next().unwrap_or_default();
-        if LockFile::is_held(&self.layout().staging_lock(id))? {
-            return Ok(None);
+        let mut free = Vec::new();
+        for name in names {
+            let id = name.rsplit('-').next().unwrap_or_default();
+            if !LockFile::is_held(&self.layout().staging_lock(id))? {
+                free.push(*name);
+            }
         }
         // Without a lease file nobody holds a lease, and who takes one from now on cannot reach this. To make the file only
         // to lock it costs more than all else: ext4 is slow to find room for what is new beside what was just deleted.
-        if self.has_lease_file(hash) {
+        if !free.is_empty() && self.has_lease_file(hash) {
             match held_by_nobody(self.try_exclusive_lease(hash))? {
                 Free::Locked(lease) if !there.contains(&hash) => lease.unlink_if_allowed()?,
                 Free::Locked(lease) => drop(lease),
                 Free::Unmade => {}
-                Free::Held => return Ok(None),
+                Free::Held => return Ok(Vec::new()),
             }
         }
-        let freed = fast_remove::tree(self.folder().as_fd(), name.as_bytes());
-        freed.map(Some).map_err(|error| {
-            let path = self.layout().store().join(name);
-            refused("remove", &path, self.uid(), error)
-        })
+        let delete = |name: &'a str| {
+            let freed = fast_remove::tree(self.folder().as_fd(), name.as_bytes());
+            let path = || self.layout().store().join(name);
+            let freed = freed.map_err(|error| refused("remove", &path(), self.uid(), error));
+            (name, freed)
+        };
+        Ok(free.into_iter().map(delete).collect())
     }
 
     /// Deletes a staging tree if its maker is dead; tells what that freed.

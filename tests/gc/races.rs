@@ -90,3 +90,18 @@ fn what_is_made_good_while_a_repair_waits_for_it_is_left_as_it_is() {
     assert!(child.wait().unwrap().success(), "{rest:?}");
     assert_eq!(fs_err::metadata(&path).unwrap().ino(), tree, "{rest:?}");
 }
+
+#[test]
+fn the_threads_of_a_collection_do_not_take_each_other_for_users() {
+    let shelf = Shelf::new();
+    shelf.realize("a");
+    let path = shelf.path("a");
+    let name = path.file_name().unwrap().to_str().unwrap();
+    // As many repairs leave it, and readers who held leases meanwhile.
+    for piece in 0..2000 {
+        fs_err::create_dir(path.with_file_name(format!(".t-{}-{piece:016x}", &name[..64])))
+            .unwrap();
+    }
+    shelf.gc(&[]);
+    assert_eq!(shelf.scene.store_names(), [name]);
+}

@@ -125,11 +125,14 @@ fn a_damaged_path_is_exchanged_and_the_old_tree_is_trash() {
     let (hash, name) = &all.trash[0];
     let there = [*hash].into();
     assert!(
-        store.delete_trash(*hash, name, &there).unwrap().is_none(),
+        store
+            .delete_trash(*hash, &[name], &there)
+            .unwrap()
+            .is_empty(),
         "a lease may still look at the old tree"
     );
     drop((published, repaired));
-    assert!(store.delete_trash(*hash, name, &there).unwrap().is_some());
+    assert_eq!(store.delete_trash(*hash, &[name], &there).unwrap().len(), 1);
     assert!(store.list().unwrap().trash.is_empty());
     assert!(matches!(
         store
