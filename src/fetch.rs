@@ -110,6 +110,7 @@ pub struct Fetcher<'a> {
     /// Transfers that are on their way.
     running: Arc<AtomicUsize>,
     sharing: sharing::Sharing,
+    images: image::Images,
 }
 
 impl<'a> Fetcher<'a> {
@@ -123,6 +124,7 @@ impl<'a> Fetcher<'a> {
             budget: retry::Budget::new(settings.retries),
             running: Arc::default(),
             sharing: sharing::Sharing::default(),
+            images: image::Images::default(),
             settings,
             downloads,
             observer,

@@ -14,7 +14,7 @@ use super::oci_layout::Layout;
 use super::verify::{Expected, Verifier};
 
 /// Where the content of an image is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Place {
     /// Host and repository.
     Registry {

@@ -1,7 +1,8 @@
 //! An image or artifact of one platform: its manifest, checked, and its layers as things to unpack.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use crate::model::digest::OciDigest;
 use crate::model::platform::Platform;
@@ -50,6 +51,22 @@ impl Image {
 
     pub(super) const fn place(&self) -> &Place {
         &self.place
+    }
+}
+
+/// The images of a run: whoever pins one fetches it next, and its manifest and config need not be asked for again.
+#[derive(Debug, Default)]
+pub(super) struct Images(Mutex<HashMap<(Place, OciDigest), Image>>);
+
+impl Images {
+    fn get(&self, place: &Place, digest: &OciDigest) -> Option<Image> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&(place.clone(), *digest)).cloned()
+    }
+
+    fn keep(&self, image: &Image) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert((image.place.clone(), image.digest), image.clone());
     }
 }
 
@@ -131,18 +148,23 @@ pub(super) fn resolve(
     pinned: Option<&OciDigest>,
 ) -> Result<Image, Error> {
     let place = Place::of(source, base);
+    if let Some(known) = pinned.and_then(|digest| fetcher.images.get(&place, digest)) {
+        return Ok(known);
+    }
     let blobs = Blobs::open(fetcher, &place)?;
     let loaded = match pinned {
         Some(digest) => Loaded::by_digest(&blobs, *digest, None)?,
         None => find(&blobs, source, platform)?,
     };
     let name = blobs.name(&loaded.digest);
-    Ok(Image {
+    let image = Image {
         digest: loaded.digest,
         layers: loaded.layers(&name)?,
         source: name,
         place,
-    })
+    };
+    fetcher.images.keep(&image);
+    Ok(image)
 }
 
 fn find(blobs: &Blobs<'_>, source: &OciSource, platform: &Platform) -> Result<Loaded, Error> {

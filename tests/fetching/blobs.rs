@@ -167,6 +167,22 @@ fn a_storage_elsewhere_that_wants_a_login_is_told_of_and_gets_none() {
 }
 
 #[test]
+fn what_was_read_to_pin_an_image_is_not_asked_for_again_to_fetch_it() {
+    let registry = filled(&Access::Open);
+    let front = Proxy::start(registry.address(), |_, _| Delivery::Whole);
+    let scene = scene(front.address());
+    scene.quick_json(&["realize"]);
+    let asked: Vec<String> = front.seen().into_iter().map(|seen| seen.target).collect();
+    // Its manifest by the tag, its config, its layer.
+    assert!(asked[0].ends_with("/manifests/1"), "{asked:?}");
+    assert!(
+        asked[1..].iter().all(|one| one.contains("/blobs/")),
+        "{asked:?}"
+    );
+    assert_eq!(asked.len(), 3, "{asked:?}");
+}
+
+#[test]
 fn redirects_in_a_circle_end_it() {
     let registry = filled(&Access::Open);
     let front = Proxy::start(registry.address(), |request, answer| {
