@@ -19,6 +19,7 @@
 //! Locking: shared lease, then publish lock, then (in the rooms above) a profile's lock. Exclusive leases are only
 //! tried, never waited for; a shared lease is never upgraded.
 
+mod behind;
 mod buffer;
 mod check;
 mod crew;

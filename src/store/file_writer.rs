@@ -1,9 +1,10 @@
 //! Writes the content of one staged file: hashed as it passes, holes left where whole blocks are zero.
 
 use std::io::Read;
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{Mode, Timespec, Timestamps};
+use rustix::fs::{Advice, Mode, Timespec, Timestamps};
 
 use crate::model::digest::FileHash;
 use crate::model::path::EntryPath;
@@ -13,6 +14,8 @@ use super::uninterrupted;
 
 /// Bytes read and written at once; blocks keep their alignment because every read but the last fills it.
 pub(super) const CHUNK: usize = 256 * 1024;
+/// Bytes after which the disk may begin: what is on its way early need not be waited for in the end.
+const AT_ONCE: u64 = 8 << 20;
 /// What counts as a hole: an aligned block of zeros.
 const BLOCK: usize = 4096;
 /// The time that every sealed thing has.
@@ -32,38 +35,63 @@ pub(super) fn sealed_mode(executable: bool) -> Mode {
     Mode::from_raw_mode(if executable { 0o555 } else { 0o444 })
 }
 
-/// Copies `content` to its end into `fd`; tells how many bytes there were and their hash.
+/// The first part of a file, which was read already.
+pub(super) struct Begun<'b> {
+    pub(super) buffer: &'b mut [u8],
+    /// How much of the buffer that is; all of it, and there may be more.
+    pub(super) filled: usize,
+    /// Whether somebody will wait until it is on the disk.
+    pub(super) is_synced: bool,
+}
+
+/// Copies into `fd` what was read already and the rest of `content`; tells how many bytes there were and their hash.
 pub(super) fn copy(
     entry: &EntryPath,
     fd: &OwnedFd,
     content: &mut dyn Read,
-    buffer: &mut [u8],
+    begun: Begun<'_>,
 ) -> Result<(u64, FileHash), Error> {
+    let Begun {
+        buffer,
+        mut filled,
+        is_synced,
+    } = begun;
     let mut hasher = blake3::Hasher::new();
     let mut position = 0_u64;
     let mut written_to = 0_u64;
-    loop {
-        let filled = fill(content, buffer).map_err(|source| Error::Content {
-            entry: entry.clone(),
-            source,
-        })?;
-        if filled == 0 {
-            break;
-        }
+    let mut under_way = 0_u64;
+    while filled > 0 {
         let chunk = &buffer[..filled];
         hasher.update(chunk);
         written_to = write_around_holes(fd, chunk, position)
             .doing("write", entry.as_os_str())?
             .unwrap_or(written_to);
         position += filled as u64;
+        if is_synced && position - under_way >= AT_ONCE {
+            // Pages that are not on the disk yet begin their way to it and stay; the others may go.
+            let length = NonZeroU64::new(position - under_way);
+            let _only_a_hint = rustix::fs::fadvise(fd, under_way, length, Advice::DontNeed);
+            under_way = position;
+        }
         if filled < buffer.len() {
             break;
         }
+        filled = fill(entry, content, buffer)?;
     }
     if written_to < position {
         uninterrupted::ftruncate(fd, position).doing("write", entry.as_os_str())?;
     }
     Ok((position, FileHash::from(hasher.finalize())))
+}
+
+/// Writes a whole file that is in memory.
+pub(super) fn write(entry: &EntryPath, fd: &OwnedFd, content: &[u8]) -> Result<(), Error> {
+    let written = write_around_holes(fd, content, 0).doing("write", entry.as_os_str())?;
+    let length = content.len() as u64;
+    if written.unwrap_or_default() < length {
+        uninterrupted::ftruncate(fd, length).doing("write", entry.as_os_str())?;
+    }
+    Ok(())
 }
 
 /// Hashes what `fd` holds from its beginning, as after a reflink.
@@ -95,14 +123,23 @@ pub(super) fn seal(entry: &EntryPath, fd: impl AsFd, executable: bool) -> Result
 }
 
 /// Reads until the buffer is full or the source ends.
-fn fill(content: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+pub(super) fn fill(
+    entry: &EntryPath,
+    content: &mut dyn Read,
+    buffer: &mut [u8],
+) -> Result<usize, Error> {
     let mut filled = 0;
     while filled < buffer.len() {
         match content.read(&mut buffer[filled..]) {
             Ok(0) => break,
             Ok(count) => filled += count,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(source) => {
+                return Err(Error::Content {
+                    entry: entry.clone(),
+                    source,
+                });
+            }
         }
     }
     Ok(filled)

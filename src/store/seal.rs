@@ -7,24 +7,29 @@
 //! 4. Files and folders are synced: each by itself where they are few, else by one `syncfs` through the descriptor
 //!    that was opened before the first byte was written. Any error ends the realization.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::io::Read;
-use std::os::fd::AsFd;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir};
 
 use super::error::{Doing, Error};
 use super::file_writer::{self, SEALED_TIME};
-use super::folders::Folders;
+use super::folders::{self, Folders};
 use super::folding::not_made;
 use super::staging::{Executable, Staging};
 use super::uninterrupted;
+use crate::model::escape::Escaped;
 use crate::model::manifest::{Entry, EntryKind, MANIFEST_NAME, Manifest};
 use crate::model::path::EntryPath;
 use crate::model::recipe::{Layout, Recipe};
 use crate::model::store_path::StorePathName;
 
+/// Bytes of names that are listed at once.
+const LISTED: usize = 8192;
 /// Largest install record of the ancestor that is looked at.
 const RECORD_MAX: u64 = 1 << 20;
 
@@ -63,6 +68,9 @@ impl<'s> Staging<'s> {
     /// # Errors
     /// When an artifact is missing or ambiguous, the tree is not what was written, or the system cannot keep it.
     pub fn seal(mut self, recipe: &Recipe) -> Result<Staged<'s>, Error> {
+        if let Some((_entry, error)) = self.settle() {
+            return Err(error);
+        }
         self.leave_out_install_record()?;
         let manifest = std::mem::take(&mut self.tree).into_manifest(recipe)?;
         self.unset_artifact_bits(&manifest)?;
@@ -185,51 +193,14 @@ impl<'s> Staging<'s> {
 
     /// Lists every folder, looks at every entry, seals the folders from the bottom up.
     fn second_walk(&mut self, manifest: &Manifest) -> Result<(), Error> {
+        let staging = self.path();
         let changed = |what: String| Error::Changed {
             what,
-            path: self.path(),
+            path: staging.clone(),
         };
-        let top = self
-            .top
-            .as_fd()
-            .try_clone_to_owned()
-            .doing("open", self.path())?;
+        let children = Children::of(manifest);
+        let top = folders::open_folder(self.top.as_fd(), b".").doing("open", &staging)?;
         let mut folders = Folders::new(top);
-        let staging = self.path();
-        let mut names: HashMap<&[u8], HashSet<&[u8]>> = HashMap::new();
-        names
-            .entry(b"")
-            .or_default()
-            .insert(MANIFEST_NAME.as_bytes());
-        for Entry { path, kind } in manifest.entries() {
-            let end = path.as_bytes().len() - path.name().len();
-            names
-                .entry(&path.as_bytes()[..end.saturating_sub(1)])
-                .or_default()
-                .insert(path.name());
-            if *kind == EntryKind::Directory {
-                names.entry(path.as_bytes()).or_default();
-            }
-            let place = staging.join(path.as_os_str());
-            let parent = folders
-                .parent_of(path)
-                .doing("open the folder of", &place)?;
-            let meta = rustix::fs::statat(parent.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW)
-                .doing("look at", &place)?;
-            let differs = match kind {
-                EntryKind::Symlink { target }
-                    if meta.st_size.cast_unsigned() == target.as_bytes().len() as u64 =>
-                {
-                    let found = rustix::fs::readlinkat(parent.as_fd(), path.name(), Vec::new());
-                    (found.doing("read", &place)?.as_bytes() != target.as_bytes())
-                        .then_some("points elsewhere")
-                }
-                _ => None,
-            };
-            if let Some(what) = difference(kind, &meta).or(differs) {
-                return Err(changed(format!("`{path}` {what}")));
-            }
-        }
         // Children sort after their folder, so backwards each folder comes after all that is in it.
         let all = manifest
             .entries()
@@ -237,33 +208,47 @@ impl<'s> Staging<'s> {
             .rev()
             .filter(|entry| entry.kind == EntryKind::Directory);
         for path in all.map(|entry| entry.path.as_bytes()).chain([&b""[..]]) {
-            let place = staging.join(std::ffi::OsStr::from_bytes(path));
-            let fd = folders.folder(path).doing("open", &place)?;
-            let expected = names.get(path).map_or(0, HashSet::len);
-            let mut found = 0;
-            for entry in Dir::read_from(fd.as_fd()).doing("list", &place)? {
+            let place = staging.join(OsStr::from_bytes(path));
+            let folder = folders.folder(path).doing("open", &place)?;
+            let expected = children.of_folder(path);
+            let mut seen = vec![false; expected.len()];
+            let mut manifests = 0;
+            let mut buffer = [MaybeUninit::uninit(); LISTED];
+            let mut listing = RawDir::new(folder.as_fd(), &mut buffer);
+            while let Some(entry) = listing.next() {
                 let entry = entry.doing("list", &place)?;
                 let name = entry.file_name().to_bytes();
                 if name == b"." || name == b".." {
                     continue;
                 }
-                found += 1;
-                if !names.get(path).is_some_and(|names| names.contains(name)) {
-                    return Err(changed(format!(
-                        "`{}` is not ours",
-                        crate::model::escape::Escaped(name)
-                    )));
+                if path.is_empty() && name == MANIFEST_NAME.as_bytes() {
+                    manifests += 1;
+                    continue;
+                }
+                let Ok(at) = expected.binary_search_by_key(&name, |entry| entry.path.name()) else {
+                    return Err(changed(format!("`{}` is not ours", Escaped(name))));
+                };
+                let Entry { path, kind } = expected[at];
+                if std::mem::replace(&mut seen[at], true) {
+                    return Err(changed(format!("`{path}` is listed twice")));
+                }
+                let differs = differs(folder.as_fd(), path, kind)
+                    .doing("look at", place.join(OsStr::from_bytes(name)))?;
+                if let Some(what) = differs {
+                    return Err(changed(format!("`{path}` {what}")));
                 }
             }
-            if found != expected {
+            if let Some(at) = seen.iter().position(|seen| !seen) {
+                return Err(changed(format!("`{}` is missing", expected[at].path)));
+            }
+            if path.is_empty() && manifests != 1 {
                 return Err(changed(format!(
-                    "`{}` has {found} entries instead of {expected}",
-                    crate::model::escape::Escaped(path)
+                    "`{MANIFEST_NAME}` is listed {manifests} times"
                 )));
             }
-            uninterrupted::fchmod(fd.as_fd(), Mode::from_raw_mode(0o555))
+            uninterrupted::fchmod(folder.as_fd(), Mode::from_raw_mode(0o555))
                 .doing("set the mode of", &place)?;
-            rustix::fs::futimens(fd.as_fd(), &SEALED_TIME).doing("set the time of", &place)?;
+            rustix::fs::futimens(folder.as_fd(), &SEALED_TIME).doing("set the time of", &place)?;
         }
         Ok(())
     }
@@ -294,7 +279,48 @@ impl<'s> Staging<'s> {
     }
 }
 
-/// How what is on disk differs from what was written, contents aside.
+/// What stands in each folder, by name: the entries of a manifest are in the order of their paths.
+struct Children<'m>(HashMap<&'m [u8], Vec<&'m Entry>>);
+
+impl<'m> Children<'m> {
+    fn of(manifest: &'m Manifest) -> Self {
+        let mut all = HashMap::<&[u8], Vec<&Entry>>::new();
+        for entry in manifest.entries() {
+            all.entry(folder_of(entry)).or_default().push(entry);
+        }
+        Self(all)
+    }
+
+    fn of_folder(&self, folder: &[u8]) -> &[&'m Entry] {
+        self.0.get(folder).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The path of the folder that an entry stands in.
+fn folder_of(entry: &Entry) -> &[u8] {
+    let path = entry.path.as_bytes();
+    let end = path.len() - entry.path.name().len();
+    &path[..end.saturating_sub(1)]
+}
+
+/// How an entry on disk differs from what was written, contents aside.
+fn differs(
+    folder: BorrowedFd<'_>,
+    path: &EntryPath,
+    kind: &EntryKind,
+) -> rustix::io::Result<Option<&'static str>> {
+    let meta = rustix::fs::statat(folder, path.name(), AtFlags::SYMLINK_NOFOLLOW)?;
+    if let Some(what) = difference(kind, &meta) {
+        return Ok(Some(what));
+    }
+    let EntryKind::Symlink { target } = kind else {
+        return Ok(None);
+    };
+    let found = rustix::fs::readlinkat(folder, path.name(), Vec::new())?;
+    Ok((found.as_bytes() != target.as_bytes()).then_some("points elsewhere"))
+}
+
+/// How what a look at it shows differs from what was written.
 fn difference(kind: &EntryKind, meta: &rustix::fs::Stat) -> Option<&'static str> {
     let found = FileType::from_raw_mode(meta.st_mode);
     match kind {

@@ -14,15 +14,17 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::Store;
+use super::behind::Writer;
 use super::buffer::Buffer;
 use super::error::{Doing, Error};
 use super::fast_remove;
-use super::file_writer::{self, CHUNK, SEALED_TIME};
+use super::file_writer::{self, Begun, CHUNK, SEALED_TIME};
 use super::folders::Folders;
 use super::folding::not_made;
 use super::lock_file::LockFile;
 use super::record_file::random_id;
 use super::uninterrupted;
+use crate::model::digest::FileHash;
 use crate::model::manifest::EntryKind;
 use crate::model::path::{EntryPath, LinkTarget};
 use crate::model::recipe::Layout;
@@ -48,7 +50,7 @@ impl Executable {
         }
     }
 
-    fn is_yes(self) -> bool {
+    pub(super) fn is_yes(self) -> bool {
         self == Self::Yes
     }
 }
@@ -70,6 +72,7 @@ pub struct Staging<'s> {
     pub(super) few: Option<Vec<OwnedFd>>,
     pub(super) notes: Vec<String>,
     buffer: Buffer,
+    writer: Writer,
 }
 
 impl<'s> Staging<'s> {
@@ -109,6 +112,7 @@ impl<'s> Staging<'s> {
             few: Some(Vec::new()),
             notes,
             buffer,
+            writer: Writer::default(),
         })
     }
 
@@ -239,10 +243,60 @@ impl<'s> Staging<'s> {
         self.placed(|this| {
             this.prepare(path)?;
             let fd = this.create(path)?;
-            let (size, blake3) = file_writer::copy(path, &fd, content, &mut this.buffer)?;
+            let is_synced = !this.store.is_unsynced();
+            if this.few.is_none()
+                && let Some(behind) = this.writer.start()
+            {
+                let Some(whole) = behind.read(path, content)? else {
+                    let begun = Begun {
+                        buffer: behind.buffer(),
+                        filled: CHUNK,
+                        is_synced,
+                    };
+                    let (size, blake3) = file_writer::copy(path, &fd, content, begun)?;
+                    this.finish(path, fd, executable, size, blake3)?;
+                    return Ok(size);
+                };
+                let size = whole.len() as u64;
+                let blake3 = FileHash::from(blake3::hash(whole));
+                behind.write(path.clone(), fd, executable);
+                this.insert_file(path, executable, size, blake3)?;
+                return Ok(size);
+            }
+            let (size, blake3) = this.copy(path, &fd, content)?;
             this.finish(path, fd, executable, size, blake3)?;
             Ok(size)
         })
+    }
+
+    fn copy(
+        &mut self,
+        path: &EntryPath,
+        fd: &OwnedFd,
+        content: &mut dyn Read,
+    ) -> Result<(u64, FileHash), Error> {
+        let filled = file_writer::fill(path, content, &mut self.buffer)?;
+        let begun = Begun {
+            buffer: &mut self.buffer,
+            filled,
+            is_synced: !self.store.is_unsynced(),
+        };
+        file_writer::copy(path, fd, content, begun)
+    }
+
+    /// A file that was taken before and could not be written after all, and why.
+    pub fn failed(&mut self) -> Option<(EntryPath, Error)> {
+        let (path, error) = self.writer.started()?.failure()?;
+        let error = self.placed::<()>(|_| Err(error)).err()?;
+        Some((path, error))
+    }
+
+    /// Waits until every file that was taken is written; tells of one that could not be.
+    pub fn settle(&mut self) -> Option<(EntryPath, Error)> {
+        if let Some(behind) = self.writer.started() {
+            behind.settle();
+        }
+        self.failed()
     }
 
     /// Writes a file with the content of `from`: by reflink where the file system can, else by copying.
@@ -264,7 +318,7 @@ impl<'s> Staging<'s> {
                 file_writer::hash(path, &fd, &mut this.buffer)?
             } else {
                 let mut content = from;
-                file_writer::copy(path, &fd, &mut content, &mut this.buffer)?
+                this.copy(path, &fd, &mut content)?
             };
             this.finish(path, fd, executable, size, blake3)?;
             Ok(size)
@@ -277,9 +331,24 @@ impl<'s> Staging<'s> {
         fd: OwnedFd,
         executable: Executable,
         size: u64,
-        blake3: crate::model::digest::FileHash,
+        blake3: FileHash,
     ) -> Result<(), Error> {
         file_writer::seal(path, &fd, executable.is_yes())?;
+        self.insert_file(path, executable, size, blake3)?;
+        match &mut self.few {
+            Some(files) if files.len() < FEW => files.push(fd),
+            few => *few = None,
+        }
+        Ok(())
+    }
+
+    fn insert_file(
+        &mut self,
+        path: &EntryPath,
+        executable: Executable,
+        size: u64,
+        blake3: FileHash,
+    ) -> Result<(), Error> {
         self.tree.insert(
             path.clone(),
             EntryKind::File {
@@ -288,10 +357,6 @@ impl<'s> Staging<'s> {
                 blake3,
             },
         )?;
-        match &mut self.few {
-            Some(files) if files.len() < FEW => files.push(fd),
-            few => *few = None,
-        }
         Ok(())
     }
 
@@ -384,6 +449,9 @@ impl<'s> Staging<'s> {
         } else {
             Executable::No
         };
+        if let Some((_entry, error)) = self.settle() {
+            return Err(error);
+        }
         let from = self.open_file(existing)?;
         self.file_from(path, executable, &from).map(|_size| ())
     }
@@ -432,6 +500,7 @@ impl Drop for Staging<'_> {
         let Some(lock) = self.lock.take() else { return };
         self.folders.forget();
         self.few = None;
+        self.writer = Writer::default();
         let name = format!(".s-{}", self.id);
         // What cannot be removed now is dead as soon as its lock is, and the collector's.
         if fast_remove::tree(self.store.folder().as_fd(), name.as_bytes()).is_ok() {

@@ -46,7 +46,7 @@ pub fn archive(
             None => placing.pass_over(&members, &member)?,
         }
     }
-    Ok(placing.finish(None))
+    placing.finish(None)
 }
 
 /// Where a member stands; `None` where it makes nothing.

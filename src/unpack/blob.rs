@@ -41,6 +41,9 @@ pub fn blob(
             found,
         }));
     }
+    if let Some((file, error)) = staging.settle() {
+        return Err(Error::of_store(place, file.as_bytes(), error));
+    }
     Ok(Unpacked {
         entries: 1,
         bytes: size,

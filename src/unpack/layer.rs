@@ -69,7 +69,7 @@ pub fn layer(
             Some(path) => placing.place(&mut members, &member, &path, 0)?,
         }
     }
-    Ok(placing.finish(number))
+    placing.finish(number)
 }
 
 fn whiteout(placing: &mut Placing<'_, '_>, member: &Member, path: &EntryPath) -> Result<(), Stop> {

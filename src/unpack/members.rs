@@ -68,6 +68,11 @@ impl<'r> Members<'r> {
         }
     }
 
+    /// The layer of an image that is read.
+    pub(super) fn layer(&self) -> Option<u32> {
+        self.layer
+    }
+
     /// Where the reading stands, for messages.
     pub(super) fn place(&self) -> Place {
         Place::Entry {

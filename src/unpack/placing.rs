@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::Unpacked;
-use super::error::{Error, Fault};
+use super::error::{Error, Fault, Place};
 use super::limits::{Allowance, Limit};
 use super::member::{Kind, Member};
 use super::member_name;
@@ -64,10 +64,19 @@ impl<'a, 's> Placing<'a, 's> {
         }
     }
 
-    /// Ends, after saying what was left out.
-    pub(super) fn finish(self, layer: Option<u32>) -> Unpacked {
+    /// Ends, when all is written, after saying what was left out.
+    pub(super) fn finish(self, layer: Option<u32>) -> Result<Unpacked, Error> {
+        if let Some((entry, error)) = self.staging.settle() {
+            return Err(self.of_earlier(layer, &entry, error));
+        }
         self.done.left_out.note(self.staging, layer);
-        self.done
+        Ok(self.done)
+    }
+
+    /// The error of an entry before the one that was read last.
+    fn of_earlier(&self, layer: Option<u32>, entry: &EntryPath, error: store::Error) -> Error {
+        let number = self.taken.get(entry).map_or(0, |(number, _)| *number);
+        Error::of_store(Place::Entry { layer, number }, entry.as_bytes(), error)
     }
 
     /// Checks that nothing but folders stands above `path`.
@@ -109,6 +118,14 @@ impl<'a, 's> Placing<'a, 's> {
         path: &EntryPath,
         strip: u32,
     ) -> Result<(), Error> {
+        // A hard link may have to be a copy of what is not written yet.
+        let failed = match member.kind {
+            Kind::HardLink { .. } => self.staging.settle(),
+            _ => self.staging.failed(),
+        };
+        if let Some((entry, error)) = failed {
+            return Err(self.of_earlier(members.layer(), &entry, error));
+        }
         self.try_place(members, member, path, strip)
             .map_err(|stop| self.with_number(stop).at(members, &member.name))
     }

@@ -62,6 +62,45 @@ fn withstands(row: &'static Row, floor: usize) {
     assert!(met >= floor);
 }
 
+#[test]
+fn a_file_that_cannot_be_written_is_named_though_others_came_after_it() {
+    let Some(world) = World::new(&rows::MANY) else {
+        return;
+    };
+    let calls = Calls::Changing;
+    let deed = Deed::Fail(Errno::IO.raw_os_error());
+    let trace = world.trace(calls);
+    let late = trace.iter().filter(|call| late_file(call).is_some());
+    let mut met = 0;
+    for call in late.step_by(4) {
+        let ended = world.run(Step {
+            at: call.number,
+            deed,
+            calls,
+        });
+        // The threads may have come to their calls in another order this time.
+        if let Some(file) = ended.hit.as_ref().and_then(late_file) {
+            let name = format!("folder{}/{file}", file % 3);
+            let number = file + 1;
+            let (entry, path) = (format!("entry {number} `{name}`"), format!("/{name}"));
+            assert_eq!(ended.code, 74);
+            assert!(ended.stderr.contains(&entry), "{}", ended.stderr);
+            assert!(ended.stderr.contains(&path), "{}", ended.stderr);
+            met += 1;
+        }
+        world.reset();
+    }
+    println!("{met} files failed late, all named");
+    assert!(met >= 5);
+}
+
+/// The number of the file that a call writes, if that is one of those which a thread writes.
+fn late_file(call: &Call) -> Option<usize> {
+    let is_content = call.name == "pwrite64" && call.path.contains("/folder");
+    let number = call.path.rsplit('/').next()?.parse().ok()?;
+    (is_content && number > 64).then_some(number)
+}
+
 /// What is done at a call: all that can be at full size, else one of it, another at each call; a sync fails always.
 fn deeds(call: &Call, n: usize) -> Vec<Deed> {
     // Nothing that reads needs room.

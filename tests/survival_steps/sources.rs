@@ -6,8 +6,8 @@ use crate::support::images::layer::{Compression, LayerBuilder};
 use crate::support::images::layout::{HOST, Layout};
 use crate::support::scene::Scene;
 
-/// More files than are synced one by one.
-const MANY: usize = 70;
+/// More files than are synced one by one; the rest is written by a thread, in several batches.
+const MANY: usize = 200;
 
 /// Writes all versions of every source below `sources/` in the project.
 pub fn write(scene: &Scene) {
