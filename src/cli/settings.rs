@@ -206,7 +206,7 @@ impl Settings {
                     (flags.jobs, Origin::Flag("--jobs")),
                     of_variable(variable::parsed(around, "PYRO_JOBS")?, "PYRO_JOBS"),
                 ],
-                || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+                default_jobs,
             ),
             check: Sourced::first(
                 [
@@ -325,6 +325,12 @@ fn bundle_dir(around: &Surroundings) -> Result<Sourced<Option<PathBuf>>, Setting
         [of_variable(named.map(Some), "PYRO_RUNTIME_BUNDLE_DIR")],
         || around.current_dir().ok().map(Path::to_owned),
     ))
+}
+
+/// As many as there are processors, and some more where they are few: most wait for a server or the disk.
+fn default_jobs() -> NonZeroUsize {
+    const LEAST: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+    std::thread::available_parallelism().map_or(LEAST, |processors| processors.max(LEAST))
 }
 
 fn lock_mode(
