@@ -1,0 +1,238 @@
+//! Files of a staging tree: written here, or by a thread behind where there are many; copied, and given further names.
+
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::{Executable, FEW, Staging};
+use crate::model::digest::FileHash;
+use crate::model::manifest::EntryKind;
+use crate::model::path::EntryPath;
+use crate::store::error::{Doing, Error};
+use crate::store::file_writer::{self, Begun, CHUNK};
+use crate::store::folding::not_made;
+use crate::store::uninterrupted;
+
+impl Staging<'_> {
+    fn create(&mut self, path: &EntryPath) -> Result<OwnedFd, Error> {
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let parent = self
+            .folders
+            .parent_of(path)
+            .doing("open the folder of", path.as_os_str())?;
+        uninterrupted::openat(parent.as_fd(), path.name(), flags, Mode::RUSR | Mode::WUSR)
+            .map_err(|errno| not_made(parent.as_fd(), path, errno))
+    }
+
+    /// Writes a file with all that `content` gives; tells how many bytes that were.
+    ///
+    /// # Errors
+    /// When something stands there already, reading or writing fails.
+    pub fn file(
+        &mut self,
+        path: &EntryPath,
+        executable: Executable,
+        content: &mut dyn Read,
+    ) -> Result<u64, Error> {
+        self.placed(|this| {
+            this.prepare(path)?;
+            let fd = this.create(path)?;
+            let is_synced = !this.store.is_unsynced();
+            if this.few.is_none()
+                && let Some(behind) = this.writer.start()
+            {
+                let Some(whole) = behind.read(path, content)? else {
+                    let begun = Begun {
+                        buffer: behind.buffer(),
+                        filled: CHUNK,
+                        is_synced,
+                    };
+                    let (size, blake3) = file_writer::copy(path, &fd, content, begun)?;
+                    this.finish(path, fd, executable, size, blake3)?;
+                    return Ok(size);
+                };
+                let size = whole.len() as u64;
+                let blake3 = FileHash::from(blake3::hash(whole));
+                behind.write(path.clone(), fd, executable);
+                this.insert_file(path, executable, size, blake3)?;
+                return Ok(size);
+            }
+            let (size, blake3) = this.copy(path, &fd, content)?;
+            this.finish(path, fd, executable, size, blake3)?;
+            Ok(size)
+        })
+    }
+
+    fn copy(
+        &mut self,
+        path: &EntryPath,
+        fd: &OwnedFd,
+        content: &mut dyn Read,
+    ) -> Result<(u64, FileHash), Error> {
+        let filled = file_writer::fill(path, content, &mut self.buffer)?;
+        let begun = Begun {
+            buffer: &mut self.buffer,
+            filled,
+            is_synced: !self.store.is_unsynced(),
+        };
+        file_writer::copy(path, fd, content, begun)
+    }
+
+    /// A file that was taken before and could not be written after all, and why.
+    pub fn failed(&mut self) -> Option<(EntryPath, Error)> {
+        let (path, error) = self.writer.started()?.failure()?;
+        let error = self.placed::<()>(|_| Err(error)).err()?;
+        Some((path, error))
+    }
+
+    /// Waits until every file that was taken is written; tells of one that could not be.
+    pub fn settle(&mut self) -> Option<(EntryPath, Error)> {
+        if let Some(behind) = self.writer.started() {
+            behind.settle();
+        }
+        self.failed()
+    }
+
+    /// Writes a file with the content of `from`: by reflink where the file system can, else by copying.
+    ///
+    /// What is hashed is what was written, so an edit of `from` meanwhile cannot give a wrong hash.
+    ///
+    /// # Errors
+    /// As for [`Staging::file`].
+    pub fn file_from(
+        &mut self,
+        path: &EntryPath,
+        executable: Executable,
+        from: &fs_err::File,
+    ) -> Result<u64, Error> {
+        self.placed(|this| {
+            this.prepare(path)?;
+            let fd = this.create(path)?;
+            let (size, blake3) = if rustix::fs::ioctl_ficlone(&fd, from.file()).is_ok() {
+                file_writer::hash(path, &fd, &mut this.buffer)?
+            } else {
+                let mut content = from;
+                this.copy(path, &fd, &mut content)?
+            };
+            this.finish(path, fd, executable, size, blake3)?;
+            Ok(size)
+        })
+    }
+
+    fn finish(
+        &mut self,
+        path: &EntryPath,
+        fd: OwnedFd,
+        executable: Executable,
+        size: u64,
+        blake3: FileHash,
+    ) -> Result<(), Error> {
+        file_writer::seal(path, &fd, executable.is_yes())?;
+        self.insert_file(path, executable, size, blake3)?;
+        match &mut self.few {
+            Some(files) if files.len() < FEW => files.push(fd),
+            few => *few = None,
+        }
+        Ok(())
+    }
+
+    fn insert_file(
+        &mut self,
+        path: &EntryPath,
+        executable: Executable,
+        size: u64,
+        blake3: FileHash,
+    ) -> Result<(), Error> {
+        self.tree.insert(
+            path.clone(),
+            EntryKind::File {
+                size,
+                executable: executable.is_yes(),
+                blake3,
+            },
+        )?;
+        Ok(())
+    }
+
+    /// Makes `path` another name of a file or link that this tree already has.
+    ///
+    /// # Errors
+    /// When `existing` is not there or a folder, something stands at `path` already, or the system refuses.
+    pub fn hard_link(&mut self, path: &EntryPath, existing: &EntryPath) -> Result<(), Error> {
+        self.placed(|this| {
+            match this.tree.get(existing).cloned() {
+                None | Some(EntryKind::Directory) => Err(Error::HardLink {
+                    entry: path.clone(),
+                    target: existing.clone(),
+                }),
+                Some(EntryKind::Symlink { target }) => this.symlink(path, &target),
+                Some(kind @ EntryKind::File { .. }) => {
+                    this.prepare(path)?;
+                    let from = this
+                        .folders
+                        .parent_of(existing)
+                        .doing("open the folder of", existing.as_os_str())?;
+                    let from = from
+                        .as_fd()
+                        .try_clone_to_owned()
+                        .doing("open the folder of", existing.as_os_str())?;
+                    let parent = this
+                        .folders
+                        .parent_of(path)
+                        .doing("open the folder of", path.as_os_str())?;
+                    match rustix::fs::linkat(
+                        &from,
+                        existing.name(),
+                        parent.as_fd(),
+                        path.name(),
+                        AtFlags::empty(),
+                    ) {
+                        Ok(()) => {}
+                        // Too many names for one file, or a file system without them: a copy is as good.
+                        Err(Errno::MLINK | Errno::PERM | Errno::OPNOTSUPP) => {
+                            return this.copy_twin(path, existing);
+                        }
+                        Err(errno) => return Err(not_made(parent.as_fd(), path, errno)),
+                    }
+                    this.tree.insert(path.clone(), kind)?;
+                    Ok(())
+                }
+            }
+        })
+    }
+
+    fn copy_twin(&mut self, path: &EntryPath, existing: &EntryPath) -> Result<(), Error> {
+        let Some(EntryKind::File { executable, .. }) = self.tree.get(existing) else {
+            return Err(Error::HardLink {
+                entry: path.clone(),
+                target: existing.clone(),
+            });
+        };
+        let executable = if *executable {
+            Executable::Yes
+        } else {
+            Executable::No
+        };
+        if let Some((_entry, error)) = self.settle() {
+            return Err(error);
+        }
+        let from = self.open_file(existing)?;
+        self.file_from(path, executable, &from).map(|_size| ())
+    }
+
+    pub(in crate::store) fn open_file(&mut self, path: &EntryPath) -> Result<fs_err::File, Error> {
+        self.placed(|this| {
+            let parent = this
+                .folders
+                .parent_of(path)
+                .doing("open the folder of", path.as_os_str())?;
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let fd = uninterrupted::openat(parent.as_fd(), path.name(), flags, Mode::empty())
+                .doing("open", path.as_os_str())?;
+            Ok(fs_err::File::from_parts(fd.into(), path.as_os_str()))
+        })
+    }
+}
