@@ -9,12 +9,13 @@
 //! 3. In batches of at most 64 paths: exclusive leases without waiting; then generations and root records are listed
 //!    again and new ones read, since one may have come between the first look and the lease; what is still unheld is
 //!    renamed to trash and its lease let go. A realization that comes later finds the path missing and builds it again.
-//! 4. Trash is deleted, outside any lease, in parallel.
+//! 4. Meanwhile what was renamed is deleted, outside any lease, in parallel, as soon as its new name is synced.
 //! 5. Lock files that guard nothing, and records that were never finished, go.
 //!
 //! The cost is that of listing roots and store paths. Only a dry run and limits on sizes look into paths, limits once.
 
 mod collect;
+mod deletion;
 mod expire;
 mod generations;
 mod junk;

@@ -69,5 +69,5 @@ pub use rights::{Account, Deed, require};
 pub use room::Room;
 pub use seal::Staged;
 pub use staging::{Executable, Staging};
-pub use trash::Leftovers;
+pub use trash::{Leftovers, Retired};
 pub use usage::{Sizes, Usage};

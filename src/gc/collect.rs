@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::deletion::{self, Deletion};
 use super::generations::{Doom, DoomedGeneration, DoomedProfile, Judge};
-use super::junk::{self, Junk};
+use super::junk::Junk;
 use super::limits::Limits;
 use super::plan::{Candidate, KeptWhy, Plan, plan};
 use super::records::Records;
@@ -127,13 +128,12 @@ pub fn collect(
     collected.in_use = plan.kept.iter().filter_map(leased).collect();
     drop_generations(store, limits, now, &plan, &mut collected)?;
     let mut roots = Roots::read(store)?;
-    for batch in plan.paths.chunks(BATCH) {
-        retire(store, batch, &mut roots, &mut collected)?;
-    }
-    if !collected.paths.is_empty() {
-        store.sync_folder()?;
-    }
-    junk::empty_trash(store, &mut collected)?;
+    deletion::of_all_that(store, &mut collected, |deletion, collected| {
+        for batch in plan.paths.chunks(BATCH) {
+            retire(store, batch, &mut roots, deletion, collected)?;
+        }
+        Ok(())
+    })?;
     leftovers::of_store(store, now, &mut collected)?;
     Ok(collected)
 }
@@ -188,6 +188,7 @@ fn retire(
     store: &Store,
     batch: &[Candidate],
     roots: &mut Roots,
+    deletion: &mut Deletion<'_>,
     collected: &mut Collected,
 ) -> Result<(), Error> {
     let mut leased = Vec::new();
@@ -206,7 +207,11 @@ fn retire(
         }
         let path = store.layout().path(name);
         match store.retire(name, lease) {
-            Ok(Some(bytes)) => collected.paths.push(Gone { path, bytes }),
+            Ok(Some(retired)) => {
+                let gone = collected.paths.len();
+                collected.paths.push(Gone { path, bytes: 0 });
+                deletion.of(gone, retired)?;
+            }
             Ok(None) => {}
             Err(error) => collected.refuse(path, &error),
         }

@@ -1,6 +1,6 @@
 //! What is nobody's: dead staging trees, trash, downloads that will not be resumed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -85,11 +85,6 @@ impl Junk {
     }
 }
 
-/// Deletes all trash that there is now.
-pub(super) fn empty_trash(store: &Store, collected: &mut Collected) -> Result<(), Error> {
-    delete_trash(store, &store.list()?.trash, collected)
-}
-
 /// Deletes trash on as many threads as there are processors, that of one digest on one.
 fn delete_trash(
     store: &Store,
@@ -112,7 +107,7 @@ fn delete_trash(
         while let Some((hash, names)) = of_digest.get(next.fetch_add(1, Ordering::Relaxed)) {
             let deleted = store.delete_trash(*hash, names, &there);
             if let Ok(mut done) = done.lock() {
-                done.push((*hash, names, deleted));
+                done.push((names, deleted));
             }
         }
     };
@@ -123,17 +118,7 @@ fn delete_trash(
         }
         work();
     });
-    let retired = |(n, gone): (usize, &Gone)| {
-        let name = gone.path.file_name()?.to_str()?;
-        Some((name.parse::<StorePathName>().ok()?.hash(), n))
-    };
-    let retired: HashMap<StoreHash, usize> = collected
-        .paths
-        .iter()
-        .enumerate()
-        .filter_map(retired)
-        .collect();
-    for (hash, names, deleted) in done.into_inner().unwrap_or_default() {
+    for (names, deleted) in done.into_inner().unwrap_or_default() {
         let place = |name: &str| store.layout().store().join(name);
         let pieces = match deleted {
             Ok(pieces) => pieces,
@@ -146,10 +131,9 @@ fn delete_trash(
         };
         for (name, deleted) in pieces {
             let path = place(name);
-            match (deleted, retired.get(&hash)) {
-                (Ok(bytes), Some(&n)) => collected.paths[n].bytes += bytes,
-                (Ok(bytes), None) => collected.trash.push(Gone { path, bytes }),
-                (Err(error), _) => collected.refuse(path, &error),
+            match deleted {
+                Ok(bytes) => collected.trash.push(Gone { path, bytes }),
+                Err(error) => collected.refuse(path, &error),
             }
         }
     }

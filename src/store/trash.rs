@@ -31,6 +31,16 @@ pub struct Leftovers {
     pub foreign: Vec<String>,
 }
 
+/// A path that is out of the way, to be deleted.
+#[derive(Debug)]
+#[must_use = "what is not deleted stays as trash"]
+pub struct Retired {
+    /// Its name now.
+    trash: String,
+    /// What was freed, where it could not be renamed and was deleted at once.
+    freed: Option<u64>,
+}
+
 /// Pieces of trash that nobody looked at any more, and what deleting each freed.
 pub type Deleted<'a> = Vec<(&'a str, Result<u64, Error>)>;
 
@@ -67,13 +77,13 @@ impl Store {
         Ok(all)
     }
 
-    /// Takes a path out of the way, under its exclusive lease; tells what that freed at once, unless it was gone already.
+    /// Takes a path out of the way, under its exclusive lease, unless it is gone already.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn retire(&self, name: &StorePathName, lease: LockFile) -> Result<Option<u64>, Error> {
+    pub fn retire(&self, name: &StorePathName, lease: LockFile) -> Result<Option<Retired>, Error> {
         let path = self.layout().path(name);
-        let mut freed = 0;
+        let mut freed = None;
         let trash = Layout::trash_name(name.hash(), &random_id()?);
         let folder = self.folder();
         match rustix::fs::renameat(folder, name.as_str(), folder, &trash) {
@@ -87,14 +97,34 @@ impl Store {
                 let manifest = path.join(crate::model::manifest::MANIFEST_NAME);
                 let _ = rustix::fs::chmod(&path, rustix::fs::Mode::RWXU);
                 let _ = rustix::fs::unlink(&manifest);
-                freed = fast_remove::tree(folder.as_fd(), name.as_str().as_bytes())
-                    .map_err(|error| refused("remove", &path, self.uid(), error))?;
+                let removed = fast_remove::tree(folder.as_fd(), name.as_str().as_bytes());
+                freed = Some(removed.map_err(|error| refused("remove", &path, self.uid(), error))?);
             }
             Err(error) => return Err(refused("rename", &path, self.uid(), error)),
         }
         // What the lease guarded is gone. Whoever waits for it finds another file under the name and looks again.
         lease.unlink_if_allowed()?;
-        Ok(Some(freed))
+        Ok(Some(Retired { trash, freed }))
+    }
+
+    /// Deletes what was retired, and tells what that frees. First its rename is synced, by [`Store::sync_folder`]: else a
+    /// power loss could show half of it under its old name.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn delete_retired(&self, Retired { trash, freed }: &Retired) -> Result<u64, Error> {
+        match freed {
+            Some(freed) => Ok(*freed),
+            // It was renamed under the exclusive lease: nobody was looking then, and nobody can reach it since.
+            None => self.remove_trash(trash),
+        }
+    }
+
+    fn remove_trash(&self, name: &str) -> Result<u64, Error> {
+        fast_remove::tree(self.folder().as_fd(), name.as_bytes()).map_err(|error| {
+            let path = self.layout().store().join(name);
+            refused("remove", &path, self.uid(), error)
+        })
     }
 
     /// Deletes the trash of one digest, unless somebody may still look at it; tells of each piece that it took up what
@@ -128,12 +158,7 @@ impl Store {
                 Free::Held => return Ok(Vec::new()),
             }
         }
-        let delete = |name: &'a str| {
-            let freed = fast_remove::tree(self.folder().as_fd(), name.as_bytes());
-            let path = || self.layout().store().join(name);
-            let freed = freed.map_err(|error| refused("remove", &path(), self.uid(), error));
-            (name, freed)
-        };
+        let delete = |name: &'a str| (name, self.remove_trash(name));
         Ok(free.into_iter().map(delete).collect())
     }
 

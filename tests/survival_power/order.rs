@@ -41,6 +41,8 @@ struct Pending {
     project: PathBuf,
     parts: BTreeMap<Part, usize>,
     symlinks: Vec<PathBuf>,
+    /// What trash was before it was retired.
+    retired: BTreeMap<PathBuf, PathBuf>,
     /// When something below each staging tree was written or named for the first time.
     first: BTreeMap<PathBuf, usize>,
     seen: Seen,
@@ -206,6 +208,7 @@ impl Pending {
                 self.seen.published += 1;
             } else if !is_hidden(from, &self.store) {
                 self.seen.retired += 1;
+                self.retired.insert(to.to_owned(), from.to_owned());
             }
         }
         if shows
@@ -275,7 +278,12 @@ impl Pending {
         let paths = self.store.join("store");
         match path.strip_prefix(&paths) {
             Ok(below) if is_trash(below) => {
-                self.require_synced("the removal of trash", |path| path.starts_with(&paths))
+                let trash = below.components().next().map(|name| paths.join(name));
+                let old = trash.and_then(|trash| self.retired.get(&trash));
+                self.require_synced("the removal of trash", |path| match old {
+                    Some(old) => path == old,
+                    None => path.starts_with(&paths),
+                })
             }
             _ => Ok(()),
         }

@@ -181,6 +181,27 @@ fn a_collection_syncs_before_it_removes() {
     assert!(path.exists());
 }
 
+/// More paths than a collection renames before it syncs their names: some are deleted while others are still renamed.
+#[test]
+fn a_large_collection_syncs_each_name_before_it_removes_what_is_there() {
+    const PATHS: usize = 1500;
+    let Some(world) = world() else { return };
+    realized(&world, Version::Few);
+    for number in 0..PATHS {
+        let path = format!("store/{number:064x}-path-1");
+        let path = world.store().join(path);
+        fs_err::create_dir(&path).unwrap();
+        fs_err::write(path.join("file"), "content").unwrap();
+    }
+    let retired = Seen {
+        retired: PATHS,
+        ..Seen::default()
+    };
+    assert_eq!(traced(&world, &["gc"]), retired);
+    let left = inside::names(&world.store().join("store"));
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
 /// What a killed realize of few files may have left without a sync, the out-link last.
 fn unsynced(path: &str) -> [String; 7] {
     [
