@@ -2,7 +2,7 @@
 # A comment behind a target is its line in `make help`.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test smoke torture fmt lint unit doc docs setup dist dist-check clean
+.PHONY: help demo check test smoke bench torture fmt lint unit doc docs setup dist dist-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -18,6 +18,9 @@ test: ## the whole gate: packages, check, integration tests, checker, demo
 
 smoke: ## make Debian 12, push, pull, run and prune it, with a registry on this machine
 	@tests/gate/smoke.sh
+
+bench: ## measure pyro beside what people use now, with plots (half an hour, 40 GiB)
+	@tests/gate/bench.sh
 
 torture: ## everything that proves survival, at full size (hours), then the mutants
 	@tests/gate/torture.sh

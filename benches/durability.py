@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """Measures what durability costs: first realizations into a new store, durable and with --durability fast.
 
-    cargo build --release && python3 benches/durability.py [--pyro target/release/pyro] [--runs 9] [--folder DIR]
+    cargo build --release && python3 benches/durability.py [--runs 9] [--plots docs/plots] [--folder DIR]
 
 The store stands in a temporary folder below --folder, which should be on a disk, not in memory. Needs gcc.
 """
-import argparse
 import io
 import itertools
 import os
@@ -14,7 +13,7 @@ import subprocess
 import tarfile
 import tempfile
 
-from measure import HERE, measured, median_of, table
+from measure import in_turn, measured, options, programs, report
 
 NUMBERS = itertools.count()
 
@@ -28,24 +27,19 @@ def archive(path, files, size):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--pyro", default="target/release/pyro")
-    parser.add_argument("--runs", type=int, default=9)
-    parser.add_argument("--folder")
-    options = parser.parse_args()
-    pyro = str(pathlib.Path(options.pyro).resolve())
-    with tempfile.TemporaryDirectory(prefix="pyro-bench-", dir=options.folder) as folder:
+    found = options(__doc__, 9, folder=None)
+    with tempfile.TemporaryDirectory(prefix="pyro-bench-", dir=found.folder) as folder:
         work = pathlib.Path(folder)
         try:
-            subprocess.run(["gcc", "-O2", "-o", f"{work}/peak", str(HERE / "peak.c")], check=True)
-            compare(work, pyro, options.runs, "20 environments of 10 files of 4 KiB", 20, 10, 4096)
-            compare(work, pyro, options.runs, "one environment of 6,000 files of 4 KiB", 1, 6000, 4096)
-            compare(work, pyro, options.runs, "one environment of 8 files of 32 MiB", 1, 8, 32 << 20)
+            programs(work)
+            compare(work, found, "environments", "20 environments of 10 files of 4 KiB", 20, 10, 4096)
+            compare(work, found, "files", "one environment of 6,000 files of 4 KiB", 1, 6000, 4096)
+            compare(work, found, "bytes", "one environment of 8 files of 32 MiB", 1, 8, 32 << 20)
         finally:
             subprocess.run(["chmod", "-R", "u+w", folder], check=False)
 
 
-def compare(work, pyro, runs, title, environments, files, size):
+def compare(work, found, job, title, environments, files, size):
     """Each contender realizes into a store that is not there."""
     lines = ["schema = 1", 'profile = "bench"']
     for n in range(environments):
@@ -60,13 +54,14 @@ def compare(work, pyro, runs, title, environments, files, size):
         # Old ones stay until the end: ext4 is slow to make files beside many that were just deleted.
         store = work / f"store-{next(NUMBERS)}"
         os.sync()
-        words = [pyro, "--store", str(store), "-q", "--durability", durability, "realize", str(file)]
+        words = [found.pyro, "--store", str(store), "-q", "--durability", durability, "realize", str(file)]
         return measured(words, work / "peak", env=environment)
 
-    table(f"First realization, {title}", median_of({
+    seen = in_turn({
         "pyro": lambda: realized("durable"),
         "pyro --durability fast": lambda: realized("fast"),
-    }, runs))
+    }, found.runs)
+    report(found.plots, f"durability-{job}", f"First realization, {title}", seen)
 
 
 if __name__ == "__main__":

@@ -1,38 +1,23 @@
 #!/usr/bin/env python3
 """Measures collecting: pyro against nix-collect-garbage and rm -rf, on as many small paths; and who waits for it.
 
-    cargo build --release && python3 benches/gc.py [--pyro target/release/pyro] [--paths 10000] [--alive 100]
+    cargo build --release && python3 benches/gc.py [--plots docs/plots] [--paths 10000] [--alive 100] [--runs 1]
 
 Each store has the same folders of three small files. Nix is Debian's package nix-bin, with a store of its own that
-nothing else is in; rm deletes copies of the trees that pyro deletes. The contenders run one after the other, since each
-run needs a store that is made anew; figures are those of one run. Needs nix-store (left out without it) and strace.
+nothing else is in; rm deletes copies of the trees that pyro deletes. Each run makes all of it anew, so it takes
+minutes. Needs nix-store (left out without it) and strace.
 """
-import argparse
 import json
 import os
 import pathlib
 import random
 import re
-import resource
 import shutil
 import subprocess
-import sys
 import tempfile
-import time
 
+from measure import measured, options, programs, report
 from nix import nix_store
-
-
-def measured(command, **options):
-    """Wall and CPU seconds of one command and its children."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.perf_counter()
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
-    wall = time.perf_counter() - start
-    if done.returncode != 0:
-        sys.exit(f"{command}: {done.stderr.decode()}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def folders(work, paths):
@@ -63,6 +48,7 @@ def pyro_store(pyro, work, paths, alive, environment):
 
 
 def nix(work, paths, alive):
+    """A store of Nix's with as many: the environment to use it in."""
     if not shutil.which("nix-store"):
         return None
     root, environment = nix_store(work)
@@ -76,7 +62,7 @@ def nix(work, paths, alive):
         subprocess.run(["nix-store", "--realise", path, "--add-root", str(root / "roots" / str(n)), "--indirect"],
                        check=True, capture_output=True, env=environment)
     os.sync()
-    return measured(["nix-collect-garbage"], env=environment)
+    return environment
 
 
 def waits(pyro, work, environment, alive, paths):
@@ -99,40 +85,43 @@ def waits(pyro, work, environment, alive, paths):
     return longest, runs
 
 
+def collected(work, pyro, paths, alive, environment):
+    """Each contender once, each on a store that was made for it; all that is measured, by name."""
+    folders(work, paths)
+    pyro_store([pyro], work, paths, alive, environment)
+    copy = work / "copy"
+    copy.mkdir()
+    doomed = subprocess.run([pyro, "gc", "--dry-run", "--json"], check=True, capture_output=True, env=environment)
+    trees = [place["path"] for place in json.loads(doomed.stdout)["paths"]]
+    for first in range(0, len(trees), 500):
+        subprocess.run(["cp", "-a", *trees[first:first + 500], str(copy)], check=True)
+    of_nix = nix(work, paths, alive)
+    os.sync()
+    seen = {"pyro gc": measured([pyro, "-q", "gc"], work / "peak", env=environment)}
+    os.sync()
+    seen["rm -rf of the same trees"] = measured(["rm", "-rf", str(copy)], work / "peak")
+    os.sync()
+    if of_nix:
+        seen["nix-collect-garbage"] = measured(["nix-collect-garbage"], work / "peak", env=of_nix)
+    return seen
+
+
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--pyro", default="target/release/pyro")
-    parser.add_argument("--paths", type=int, default=10_000)
-    parser.add_argument("--alive", type=int, default=100)
-    options = parser.parse_args()
-    program = str(pathlib.Path(options.pyro).resolve())
-    with tempfile.TemporaryDirectory(prefix="pyro-bench-") as folder:
-        work = pathlib.Path(folder)
-        environment = {**os.environ, "HOME": str(work), "CI": "true", "PYRO_STORE": str(work / "store")}
-        folders(work, options.paths)
-        pyro = [program]
-        pyro_store(pyro, work, options.paths, options.alive, environment)
-        copy = work / "copy"
-        copy.mkdir()
-        doomed = subprocess.run([program, "gc", "--dry-run", "--json"], check=True, capture_output=True, env=environment)
-        paths = [place["path"] for place in json.loads(doomed.stdout)["paths"]]
-        for first in range(0, len(paths), 500):
-            subprocess.run(["cp", "-a", *paths[first:first + 500], str(copy)], check=True)
-        os.sync()
-        rows = [("pyro gc", measured([program, "-q", "gc"], env=environment))]
-        os.sync()
-        rows.append(("rm -rf of the same trees", measured(["rm", "-rf", str(copy)])))
-        found = nix(work, options.paths, options.alive)
-        if found:
-            rows.append(("nix-collect-garbage", found))
-        print(f"| {options.paths} paths, {options.alive} alive | wall s | CPU s | wall / pyro | CPU / pyro |\n|---|---|---|---|---|")
-        wall, cpu = rows[0][1]
-        for name, (one_wall, one_cpu) in rows:
-            print(f"| {name} | {one_wall:.2f} | {one_cpu:.2f} | {one_wall / wall:.1f} | {one_cpu / cpu:.1f} |")
-        pyro_store(pyro, work, options.paths, options.alive, environment)
-        longest, runs = waits(pyro, work, environment, options.alive, options.paths)
-        print(f"\nlongest wait of {runs} realizes while a collection ran: {longest:.1f} ms")
-        subprocess.run(["chmod", "-R", "u+w", folder], check=False)
+    found = options(__doc__, 1, paths=10_000, alive=100)
+    seen = {}
+    for _ in range(found.runs):
+        with tempfile.TemporaryDirectory(prefix="pyro-bench-") as folder:
+            work = pathlib.Path(folder)
+            programs(work)
+            environment = {**os.environ, "HOME": str(work), "CI": "true", "PYRO_STORE": str(work / "store")}
+            for name, row in collected(work, found.pyro, found.paths, found.alive, environment).items():
+                seen.setdefault(name, []).append(row)
+            if len(seen["pyro gc"]) == found.runs:
+                report(found.plots, "gc", f"Collecting {found.paths:,} paths of three small files", seen)
+                pyro_store([found.pyro], work, found.paths, found.alive, environment)
+                longest, runs = waits([found.pyro], work, environment, found.alive, found.paths)
+                print(f"\nlongest wait of {runs} realizes while a collection ran: {longest:.1f} ms")
+            subprocess.run(["chmod", "-R", "u+w", folder], check=False)
 
 
 if __name__ == "__main__":

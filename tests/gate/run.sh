@@ -233,3 +233,4 @@ integration 'the rest'
 step 'the rest' 'the independent checker tests itself' python3 tests/checker/check.py selftest
 step 'the rest' 'the independent checker reads the vectors' python3 tests/checker/check.py vectors store-schema/vectors
 step 'the rest' 'the demo' tests/gate/demo.sh
+step 'the rest' 'the benchmarks, as small as can be' tests/gate/bench.sh small
