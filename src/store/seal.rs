@@ -68,12 +68,12 @@ impl<'s> Staging<'s> {
     /// # Errors
     /// When an artifact is missing or ambiguous, the tree is not what was written, or the system cannot keep it.
     pub fn seal(mut self, recipe: &Recipe) -> Result<Staged<'s>, Error> {
-        if let Some((_entry, error)) = self.settle() {
-            return Err(error);
-        }
+        self.all_written()?;
         self.leave_out_install_record()?;
         let manifest = std::mem::take(&mut self.tree).into_manifest(recipe)?;
         self.unset_artifact_bits(&manifest)?;
+        // A name that was taken from a file with several is a copy, written as all files are.
+        self.all_written()?;
         let bytes = manifest.to_bytes();
         self.write_manifest(&bytes)?;
         let name = manifest.store_path_name(&bytes);

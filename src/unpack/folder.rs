@@ -17,7 +17,7 @@ use crate::model::path::{EntryPath, LinkTarget};
 use crate::model::realisation::FolderRecord;
 use crate::model::recipe::Layout;
 use crate::store::uninterrupted;
-use crate::store::{Executable, Staging};
+use crate::store::{Error as StoreError, Executable, Staging};
 
 /// Copies all that is in the folder `path`; tells what it looked like meanwhile.
 ///
@@ -38,18 +38,24 @@ pub fn folder(
         return Err(none("no such folder"));
     }
     let mut copying = Copying {
+        top: path,
         staging,
         recorder: Recorder::new(now_ns),
         done: Unpacked::default(),
     };
     for found in walk(path) {
         let found = found?;
+        let failed = copying.staging.failed();
+        copying.must_be_written(failed)?;
         copying.take(found)?;
     }
+    let failed = copying.staging.settle();
+    copying.must_be_written(failed)?;
     let Copying {
         staging,
         recorder,
         done,
+        ..
     } = copying;
     done.left_out.note(staging, None);
     let record = recorder.finish().ok_or_else(|| none("an empty folder"))?;
@@ -57,24 +63,28 @@ pub fn folder(
 }
 
 struct Copying<'a, 's> {
+    top: &'a Path,
     staging: &'a mut Staging<'s>,
     recorder: Recorder,
     done: Unpacked,
 }
 
 impl Copying<'_, '_> {
+    /// An error if there is a file that was taken before and could not be written after all.
+    fn must_be_written(&self, failed: Option<(EntryPath, StoreError)>) -> Result<(), Error> {
+        let Some((entry, error)) = failed else {
+            return Ok(());
+        };
+        let path = self.top.join(entry.as_os_str());
+        Err(of_file(&path, error))
+    }
+
     fn take(&mut self, found: Found) -> Result<(), Error> {
         self.done.entries += 1;
         let entry = EntryPath::new(&found.below)
             .map_err(|error| refused(&found.path, Fault::Name(error.fault)))?;
         let kind = found.metadata.file_type();
-        let kept = |error| {
-            Error::of_store(
-                Place::Local,
-                found.path.as_os_str().as_encoded_bytes(),
-                error,
-            )
-        };
+        let kept = |error| of_file(&found.path, error);
         if kind.is_file() {
             let metadata = self.file(&found.path, &entry)?;
             self.recorder.add(found.below, &metadata);
@@ -118,9 +128,7 @@ impl Copying<'_, '_> {
         let size = self
             .staging
             .file_from(entry, Executable::of_mode(before.mode()), &file);
-        let size = size.map_err(|error| {
-            Error::of_store(Place::Local, path.as_os_str().as_encoded_bytes(), error)
-        })?;
+        let size = size.map_err(|error| of_file(path, error))?;
         if size != before.size() || is_changed(&before, &look()?) {
             return Err(refused(path, Fault::Changed));
         }
@@ -146,6 +154,10 @@ impl Copying<'_, '_> {
         self.done.left_out.count(special);
         Ok(())
     }
+}
+
+fn of_file(path: &Path, error: StoreError) -> Error {
+    Error::of_store(Place::Local, path.as_os_str().as_encoded_bytes(), error)
 }
 
 fn refused(path: &Path, fault: Fault) -> Error {

@@ -64,28 +64,52 @@ fn withstands(row: &'static Row, floor: usize) {
 
 #[test]
 fn a_file_that_cannot_be_written_is_named_though_others_came_after_it() {
-    let Some(world) = World::new(&rows::MANY) else {
+    // Those after the first files are written by a thread.
+    let late = |call: &Call| written_file(call).filter(|number| *number > 64);
+    let named = |file: usize| {
+        let name = format!("folder{}/{file}", file % 3);
+        let number = file + 1;
+        [format!("entry {number} `{name}`"), format!("/{name}")]
+    };
+    each_late_file_is_named(&rows::MANY, late, named);
+}
+
+#[test]
+fn a_file_of_a_folder_that_cannot_be_written_is_named_though_others_came_after_it() {
+    // Folders are copied one after the other, and the first has more than the first files.
+    let late = |call: &Call| written_file(call).filter(|number| number % 3 != 0);
+    let named = |file: usize| {
+        let name = format!("/folder{}/{file}", file % 3);
+        [format!("sources/many{name}"), name]
+    };
+    each_late_file_is_named(&rows::MANY_LOCAL, late, named);
+}
+
+/// Lets files fail that a thread writes: the error has all that `named` says.
+fn each_late_file_is_named(
+    row: &'static Row,
+    late: impl Fn(&Call) -> Option<usize>,
+    named: impl Fn(usize) -> [String; 2],
+) {
+    let Some(world) = World::new(row) else {
         return;
     };
     let calls = Calls::Changing;
     let deed = Deed::Fail(Errno::IO.raw_os_error());
     let trace = world.trace(calls);
-    let late = trace.iter().filter(|call| late_file(call).is_some());
     let mut met = 0;
-    for call in late.step_by(4) {
+    for call in trace.iter().filter(|call| late(call).is_some()).step_by(4) {
         let ended = world.run(Step {
             at: call.number,
             deed,
             calls,
         });
         // The threads may have come to their calls in another order this time.
-        if let Some(file) = ended.hit.as_ref().and_then(late_file) {
-            let name = format!("folder{}/{file}", file % 3);
-            let number = file + 1;
-            let (entry, path) = (format!("entry {number} `{name}`"), format!("/{name}"));
+        if let Some(file) = ended.hit.as_ref().and_then(&late) {
             assert_eq!(ended.code, 74);
-            assert!(ended.stderr.contains(&entry), "{}", ended.stderr);
-            assert!(ended.stderr.contains(&path), "{}", ended.stderr);
+            for name in named(file) {
+                assert!(ended.stderr.contains(&name), "{name}: {}", ended.stderr);
+            }
             met += 1;
         }
         world.reset();
@@ -94,11 +118,11 @@ fn a_file_that_cannot_be_written_is_named_though_others_came_after_it() {
     assert!(met >= 5);
 }
 
-/// The number of the file that a call writes, if that is one of those which a thread writes.
-fn late_file(call: &Call) -> Option<usize> {
+/// The number of the file whose content a call writes.
+fn written_file(call: &Call) -> Option<usize> {
     let is_content = call.name == "pwrite64" && call.path.contains("/folder");
     let number = call.path.rsplit('/').next()?.parse().ok()?;
-    (is_content && number > 64).then_some(number)
+    is_content.then_some(number)
 }
 
 /// What is done at a call: all that can be at full size, else one of it, another at each call; a sync fails always.

@@ -57,6 +57,13 @@ pub const MANY: Row = Row {
     next: REALIZE,
 };
 
+/// The same from a folder.
+pub const MANY_LOCAL: Row = Row {
+    seed: |scene| scene.declare(&envs_toml("", &[("local", "sources/many")])),
+    words: REALIZE,
+    next: REALIZE,
+};
+
 /// An image whose second layer takes away what the first one has.
 pub const IMAGE: Row = Row {
     seed: |scene| {

@@ -18,6 +18,11 @@ pub fn write(scene: &Scene) {
         tool(&folder.join(format!("tool-{version}")), version);
     }
     fs_err::write(folder.join("many.tar"), many()).unwrap();
+    for name in names() {
+        let file = folder.join("many").join(&name);
+        fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+        fs_err::write(file, name).unwrap();
+    }
     image(&folder.join("image"));
 }
 
@@ -45,11 +50,15 @@ fn tool(folder: &Path, version: u8) {
 
 fn many() -> Vec<u8> {
     let mut tar = LayerBuilder::new();
-    for file in 0..MANY {
-        let name = format!("folder{}/{file}", file % 3);
+    for name in names() {
         tar.file(name.as_bytes(), 0o644, name.as_bytes());
     }
     tar.archive()
+}
+
+/// The names of many files, each of which is also its content.
+fn names() -> impl Iterator<Item = String> {
+    (0..MANY).map(|file| format!("folder{}/{file}", file % 3))
 }
 
 /// An image layout: the second version adds a layer that takes away and replaces.

@@ -40,45 +40,47 @@ impl Staging<'_> {
         self.placed(|this| {
             this.prepare(path)?;
             let fd = this.create(path)?;
-            let is_synced = !this.store.is_unsynced();
-            if this.few.is_none()
-                && let Some(behind) = this.writer.start()
-            {
-                let Some(whole) = behind.read(path, content)? else {
-                    let begun = Begun {
-                        buffer: behind.buffer(),
-                        filled: CHUNK,
-                        is_synced,
-                    };
-                    let (size, blake3) = file_writer::copy(path, &fd, content, begun)?;
-                    this.finish(path, fd, executable, size, blake3)?;
-                    return Ok(size);
-                };
-                let size = whole.len() as u64;
-                let blake3 = FileHash::from(blake3::hash(whole));
-                behind.write(path.clone(), fd, executable);
-                this.insert_file(path, executable, size, blake3)?;
-                return Ok(size);
-            }
-            let (size, blake3) = this.copy(path, &fd, content)?;
-            this.finish(path, fd, executable, size, blake3)?;
-            Ok(size)
+            this.write(path, fd, executable, content)
         })
     }
 
-    fn copy(
+    /// Writes all that `content` gives, or leaves it to the thread behind.
+    fn write(
         &mut self,
         path: &EntryPath,
-        fd: &OwnedFd,
+        fd: OwnedFd,
+        executable: Executable,
         content: &mut dyn Read,
-    ) -> Result<(u64, FileHash), Error> {
+    ) -> Result<u64, Error> {
+        let is_synced = !self.store.is_unsynced();
+        if self.few.is_none()
+            && let Some(behind) = self.writer.start()
+        {
+            let Some(whole) = behind.read(path, content)? else {
+                let begun = Begun {
+                    buffer: behind.buffer(),
+                    filled: CHUNK,
+                    is_synced,
+                };
+                let (size, blake3) = file_writer::copy(path, &fd, content, begun)?;
+                self.finish(path, fd, executable, size, blake3)?;
+                return Ok(size);
+            };
+            let size = whole.len() as u64;
+            let blake3 = FileHash::from(blake3::hash(whole));
+            behind.write(path.clone(), fd, executable);
+            self.insert_file(path, executable, size, blake3)?;
+            return Ok(size);
+        }
         let filled = file_writer::fill(path, content, &mut self.buffer)?;
         let begun = Begun {
             buffer: &mut self.buffer,
             filled,
-            is_synced: !self.store.is_unsynced(),
+            is_synced,
         };
-        file_writer::copy(path, fd, content, begun)
+        let (size, blake3) = file_writer::copy(path, &fd, content, begun)?;
+        self.finish(path, fd, executable, size, blake3)?;
+        Ok(size)
     }
 
     /// A file that was taken before and could not be written after all, and why.
@@ -96,6 +98,14 @@ impl Staging<'_> {
         self.failed()
     }
 
+    /// As [`Staging::settle`], where the error alone says enough.
+    pub(in crate::store) fn all_written(&mut self) -> Result<(), Error> {
+        match self.settle() {
+            Some((_entry, error)) => Err(error),
+            None => Ok(()),
+        }
+    }
+
     /// Writes a file with the content of `from`: by reflink where the file system can, else by copying.
     ///
     /// What is hashed is what was written, so an edit of `from` meanwhile cannot give a wrong hash.
@@ -111,12 +121,11 @@ impl Staging<'_> {
         self.placed(|this| {
             this.prepare(path)?;
             let fd = this.create(path)?;
-            let (size, blake3) = if rustix::fs::ioctl_ficlone(&fd, from.file()).is_ok() {
-                file_writer::hash(path, &fd, &mut this.buffer)?
-            } else {
+            if rustix::fs::ioctl_ficlone(&fd, from.file()).is_err() {
                 let mut content = from;
-                this.copy(path, &fd, &mut content)?
-            };
+                return this.write(path, fd, executable, &mut content);
+            }
+            let (size, blake3) = file_writer::hash(path, &fd, &mut this.buffer)?;
             this.finish(path, fd, executable, size, blake3)?;
             Ok(size)
         })
@@ -216,9 +225,7 @@ impl Staging<'_> {
         } else {
             Executable::No
         };
-        if let Some((_entry, error)) = self.settle() {
-            return Err(error);
-        }
+        self.all_written()?;
         let from = self.open_file(existing)?;
         self.file_from(path, executable, &from).map(|_size| ())
     }
