@@ -82,12 +82,12 @@ fn a_moving_out_link_and_a_prune() {
 
 #[test]
 fn a_prune_and_a_realize_of_what_it_collects() {
-    meet(&rows::PRUNE, rows::ELSEWHERE, 60);
+    meet(&rows::PRUNE, rows::ELSEWHERE, 50);
 }
 
 #[test]
 fn two_prunes() {
-    meet(&rows::PRUNE, COLLECT, 60);
+    meet(&rows::PRUNE, COLLECT, 50);
 }
 
 #[test]
