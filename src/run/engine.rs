@@ -178,8 +178,7 @@ pub struct Guest {
     pub(super) child: Child,
     pub(super) line: Line,
     pub(super) said: Said,
-    /// Only kept: it is removed when the machine is gone.
-    #[allow(dead_code, reason = "kept for what dropping it does")]
+    /// Where its sockets are; it goes with the machine.
     pub(super) folder: Option<RunFolder>,
 }
 
@@ -205,6 +204,7 @@ impl Guest {
     pub(super) fn end(&mut self) {
         let _ended = self.child.end();
         self.line.close();
+        drop(self.folder.take());
     }
 
     /// The last lines that the machine and its engine said.
