@@ -66,12 +66,17 @@ fn dot_names(folder: &Path, except: &Path) -> Vec<String> {
 /// Makes records in the making old: no lock covers them, so that a collection goes by their time.
 pub fn age(scene: &Scene) {
     let store = scene.store();
-    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1000);
     for path in dot_names(store, &store.join("store")) {
         let path = Path::new(&path);
         if path.is_file() && !path.is_symlink() {
-            let file = fs_err::OpenOptions::new().write(true).open(path).unwrap();
-            file.set_modified(long_ago).unwrap();
+            make_old(path);
         }
     }
+}
+
+/// Makes a file look as if it was written long ago.
+pub fn make_old(path: &Path) {
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1000);
+    let file = fs_err::OpenOptions::new().write(true).open(path).unwrap();
+    file.set_modified(long_ago).unwrap();
 }

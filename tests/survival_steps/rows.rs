@@ -266,7 +266,15 @@ fn litter(scene: &Scene) {
     fs_err::create_dir(store.join(format!("profiles/ci/generations/.g-{id}"))).unwrap();
     let link = store.join(format!("profiles/ci/.current-{id}"));
     fs_err::os::unix::fs::symlink("generations/1", link).unwrap();
+    // A profile that was half deleted, and a download that will not be resumed.
+    let doomed = store.join(format!("profiles/.d-{id}"));
+    fs_err::create_dir_all(doomed.join("generations/1")).unwrap();
+    fs_err::write(doomed.join("generations/1/file"), "").unwrap();
     let uid = rustix::process::geteuid().as_raw();
+    let download = store.join(format!("downloads/{uid}/sha256-{}", "3".repeat(64)));
+    fs_err::create_dir_all(download.parent().unwrap()).unwrap();
+    fs_err::write(&download, "half").unwrap();
+    crate::debris::make_old(&download);
     for file in [
         format!("roots/.x.json-{id}"),
         format!("realisations/{uid}/.x.json-{id}"),

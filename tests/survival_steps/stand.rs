@@ -62,7 +62,7 @@ fn realize_and_the_same_realize() {
 
 #[test]
 fn realize_and_another_realize() {
-    meet(&rows::UPDATE, rows::ELSEWHERE, 60);
+    meet(&rows::UPDATE, rows::ELSEWHERE, 65);
 }
 
 #[test]
@@ -82,12 +82,12 @@ fn a_moving_out_link_and_a_prune() {
 
 #[test]
 fn a_prune_and_a_realize_of_what_it_collects() {
-    meet(&rows::PRUNE, rows::ELSEWHERE, 50);
+    meet(&rows::PRUNE, rows::ELSEWHERE, 65);
 }
 
 #[test]
 fn two_prunes() {
-    meet(&rows::PRUNE, COLLECT, 50);
+    meet(&rows::PRUNE, COLLECT, 65);
 }
 
 #[test]
