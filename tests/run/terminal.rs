@@ -129,27 +129,18 @@ fn a_command_in_a_machine_is_typed_at_resized_and_interrupted() {
 #[test]
 fn a_terminal_is_itself_again_whatever_ends_the_run() {
     let room = super::room::Room::own();
-    let line = "echo waiting; sleep 1000";
-    let words = [
-        "run",
-        "-it",
-        "--timeout-seconds",
-        "1",
-        "box",
-        "--",
-        "sh",
-        "-c",
-        line,
-    ];
     let mut seat = Seat::new(24, 80);
+    // However far the command came until its time was up.
+    let words = ["run", "-it", "--timeout-seconds", "1", "box", "--"];
+    let words = [&words[..], &["sleep", "1000"]].concat();
     let mut child = seat.start(&room.command(&words));
-    seat.until("waiting\r\n");
-    assert!(!seat.echoes());
     assert_eq!(child.wait().unwrap().code(), Some(124));
     assert!(seat.echoes());
+    let line = "echo waiting; sleep 1000";
     let words = ["run", "-it", "box", "--", "sh", "-c", line];
     let mut child = seat.start(&room.command(&words));
     seat.until("waiting\r\n");
+    assert!(!seat.echoes());
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(143));
