@@ -14,6 +14,7 @@ mod needs;
 mod store {
     mod check;
     mod collect;
+    mod crowded;
     mod full_disk;
     mod ordinary;
     mod profiles;

@@ -329,7 +329,7 @@ fn bundle_dir(around: &Surroundings) -> Result<Sourced<Option<PathBuf>>, Setting
 
 /// As many as there are processors, and some more where they are few: most wait for a server or the disk.
 fn default_jobs() -> NonZeroUsize {
-    const LEAST: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+    const LEAST: NonZeroUsize = NonZeroUsize::new(6).unwrap();
     std::thread::available_parallelism().map_or(LEAST, |processors| processors.max(LEAST))
 }
 

@@ -1,16 +1,18 @@
 //! Small files are written behind the back of whoever reads them from an archive, by a thread of their staging tree.
 //!
 //! ```text
-//! archive -> names made, contents hashed -> [full batches] -> contents, modes, times
-//!               ^-------------------------- [empty buffers] <------------'
+//! archive -> folders made, contents hashed -> [full batches] -> files made, contents, modes, times
+//!               ^---------------------------- [empty buffers] <------------'
 //! ```
 //!
-//! The name is made by the reader, so whatever is wrong with that is said at once, and the tree knows its entries in their
-//! order. What the thread cannot do is known later: at an entry that follows, at the latest at the end of the archive.
+//! The reader knows the entries in their order, and makes the folders. What cannot be done with a file is known later: at an
+//! entry that follows, at the latest at the end of the archive. Where the thread has enough to do, the reader does a batch
+//! itself rather than wait.
 
+use std::collections::VecDeque;
 use std::io::Read;
 use std::ops::Range;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,16 +26,17 @@ use crate::model::path::EntryPath;
 
 /// How many batches are on their way at once.
 const BATCHES: usize = 3;
-/// How many files one has at most: each has a descriptor, and all of them together no more than the first files of a tree.
+/// How many files one has at most: each may have a descriptor of its folder, and all of them together no more than the
+/// first files of a tree.
 const FILES: usize = 16;
 /// Contents begin at multiples of this.
 const ALIGNED: usize = 64;
 
-/// A file that has its name and nothing else; where its content is in the batch.
+/// A file that is not made yet; which folder it comes to and where its content is in the batch.
 #[derive(Debug)]
-struct Named {
+struct Coming {
     entry: EntryPath,
-    fd: OwnedFd,
+    folder: usize,
     executable: Executable,
     content: Range<usize>,
 }
@@ -41,7 +44,8 @@ struct Named {
 /// Files that go to the thread together.
 #[derive(Debug)]
 struct Batch {
-    files: Vec<Named>,
+    files: Vec<Coming>,
+    folders: Vec<OwnedFd>,
     buffer: Buffer,
 }
 
@@ -65,14 +69,27 @@ impl Batch {
             if failure.happened.load(Ordering::Relaxed) {
                 return;
             }
-            let content = &self.buffer[file.content.clone()];
-            let executable = file.executable.is_yes();
-            let written = file_writer::write(&file.entry, &file.fd, content)
-                .and_then(|()| file_writer::seal(&file.entry, &file.fd, executable));
-            if let Err(error) = written {
+            if let Err(error) = self.make(file) {
                 *failure.first() = Some((file.entry.clone(), error));
                 failure.happened.store(true, Ordering::Relaxed);
             }
+        }
+    }
+}
+
+impl Batch {
+    fn make(&self, file: &Coming) -> Result<(), Error> {
+        let fd = file_writer::create(self.folders[file.folder].as_fd(), &file.entry)?;
+        file_writer::write(&file.entry, &fd, &self.buffer[file.content.clone()])?;
+        file_writer::seal(&file.entry, &fd, file.executable.is_yes())
+    }
+
+    /// A batch of nothing yet.
+    fn empty(buffer: Buffer) -> Self {
+        Self {
+            files: Vec::with_capacity(FILES),
+            folders: Vec::with_capacity(FILES),
+            buffer,
         }
     }
 }
@@ -98,6 +115,11 @@ impl Writer {
         self.started()
     }
 
+    /// The buffer of the thread, if there is one: whoever fills it first has it for a large file.
+    pub(super) fn buffer(&mut self) -> Option<&mut [u8]> {
+        self.started().map(Behind::buffer)
+    }
+
     pub(super) fn started(&mut self) -> Option<&mut Behind> {
         match self {
             Self::Helped(behind) => Some(behind),
@@ -115,8 +137,8 @@ pub(super) struct Behind {
     /// `None` once there is nothing more to do.
     batches: Option<Sender<Batch>>,
     emptied: Receiver<Buffer>,
-    /// Batches that are with the thread.
-    away: usize,
+    /// The files of each batch that is with the thread, in their order.
+    away: VecDeque<Vec<EntryPath>>,
     failure: Arc<Failure>,
     thread: Option<JoinHandle<()>>,
 }
@@ -130,23 +152,18 @@ impl Behind {
         let work = move || {
             for batch in to_do {
                 batch.work(&failed);
-                let Batch { files, buffer } = batch;
-                drop(files);
+                let Batch { buffer, .. } = batch;
                 let _nobody = empty.send(buffer);
             }
         };
         let thread = std::thread::Builder::new().name("pyro-write".to_owned());
         let thread = Some(thread.spawn(work).ok()?);
-        let next = Batch {
-            files: Vec::new(),
-            buffer: Buffer::new(CHUNK),
-        };
         Some(Self {
-            next,
+            next: Batch::empty(Buffer::new(CHUNK)),
             content: 0..0,
             batches: Some(batches),
             emptied,
-            away: 0,
+            away: VecDeque::new(),
             failure,
             thread,
         })
@@ -164,9 +181,7 @@ impl Behind {
         self.content = start..start + filled;
         if start > 0 && self.content.end == CHUNK {
             // It may be longer than the rest of this buffer.
-            let mut buffer = self.empty_buffer();
-            buffer[..filled].copy_from_slice(&self.next.buffer[start..]);
-            self.send(buffer);
+            self.pass_on(self.content.clone());
             let more = file_writer::fill(entry, content, &mut self.next.buffer[filled..])?;
             self.content = 0..filled + more;
         }
@@ -175,22 +190,45 @@ impl Behind {
     }
 
     /// The buffer that a large file has all to itself.
-    pub(super) fn buffer(&mut self) -> &mut [u8] {
+    fn buffer(&mut self) -> &mut [u8] {
         &mut self.next.buffer
     }
 
     /// Leaves the file that was read last to the thread.
-    pub(super) fn write(&mut self, entry: EntryPath, fd: OwnedFd, executable: Executable) {
-        self.next.files.push(Named {
+    pub(super) fn write(
+        &mut self,
+        entry: EntryPath,
+        folder: BorrowedFd<'_>,
+        executable: Executable,
+    ) -> rustix::io::Result<()> {
+        let above = |path: &EntryPath| path.as_bytes().len() - path.name().len();
+        let before = self.next.files.last().map(|file| &file.entry);
+        let is_same = before.is_some_and(|before| {
+            before.as_bytes()[..above(before)] == entry.as_bytes()[..above(&entry)]
+        });
+        if !is_same {
+            self.next
+                .folders
+                .push(rustix::io::fcntl_dupfd_cloexec(folder, 0)?);
+        }
+        self.next.files.push(Coming {
             entry,
-            fd,
+            folder: self.next.folders.len() - 1,
             executable,
             content: self.content.clone(),
         });
         if self.next.files.len() == FILES {
-            let buffer = self.empty_buffer();
-            self.send(buffer);
+            self.pass_on(0..0);
         }
+        Ok(())
+    }
+
+    /// Whether `path`, or something below it, may not be made yet.
+    pub(super) fn is_coming(&self, path: &EntryPath) -> bool {
+        let away = self.away.iter().flatten();
+        let next = self.next.files.iter().map(|file| &file.entry);
+        away.chain(next)
+            .any(|file| file == path || file.is_below(path))
     }
 
     /// What went wrong so far, told once.
@@ -201,57 +239,57 @@ impl Behind {
         self.failure.first().take()
     }
 
-    /// Waits until all that was left to the thread is done.
+    /// Waits until all that was left to the thread is done; the batch that it does not have yet is done here.
     pub(super) fn settle(&mut self) {
-        if !self.next.files.is_empty() {
-            let buffer = self.empty_buffer();
-            self.send(buffer);
-        }
-        while self.away > 0 {
+        self.work_here();
+        while !self.away.is_empty() {
             if self.emptied.recv().is_err() {
                 return self.panicked();
             }
-            self.away -= 1;
+            self.away.pop_front();
         }
     }
 
     /// Goes on with the panic that ended the thread: what it had to write is not written.
     fn panicked(&mut self) {
-        self.away = 0;
+        self.away.clear();
         if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
             std::panic::resume_unwind(panic);
         }
     }
 
-    fn empty_buffer(&mut self) -> Buffer {
+    /// A buffer for another batch, if there may be one.
+    fn spare(&mut self) -> Option<Buffer> {
         if let Ok(back) = self.emptied.try_recv() {
-            self.away -= 1;
-            return back;
+            self.away.pop_front();
+            return Some(back);
         }
-        if self.away == BATCHES {
-            match self.emptied.recv() {
-                Ok(back) => {
-                    self.away -= 1;
-                    return back;
-                }
-                Err(_gone) => self.panicked(),
-            }
-        }
-        Buffer::new(CHUNK)
+        (self.away.len() < BATCHES).then(|| Buffer::new(CHUNK))
     }
 
-    /// Sends the batch, and begins another one with this buffer.
-    fn send(&mut self, buffer: Buffer) {
-        let files = Vec::with_capacity(FILES);
-        let batch = std::mem::replace(&mut self.next, Batch { files, buffer });
+    /// Gets the batch done, there or here, and begins another one, with what the buffer holds at `rest`.
+    fn pass_on(&mut self, rest: Range<usize>) {
+        let Some(mut buffer) = self.spare() else {
+            self.work_here();
+            return self.next.buffer.copy_within(rest, 0);
+        };
+        buffer[..rest.len()].copy_from_slice(&self.next.buffer[rest]);
+        let batch = std::mem::replace(&mut self.next, Batch::empty(buffer));
+        let files = batch.files.iter().map(|file| file.entry.clone()).collect();
         let Some(batches) = &self.batches else {
             return batch.work(&self.failure);
         };
         match batches.send(batch) {
-            Ok(()) => self.away += 1,
+            Ok(()) => self.away.push_back(files),
             // The thread is gone, which only a panic of it can do.
             Err(refused) => refused.0.work(&self.failure),
         }
+    }
+
+    fn work_here(&mut self) {
+        self.next.work(&self.failure);
+        self.next.files.clear();
+        self.next.folders.clear();
     }
 }
 
@@ -290,23 +328,34 @@ mod tests {
         Executable::of_mode(mode)
     }
 
+    fn folder(path: &std::path::Path) -> OwnedFd {
+        let folder = fs_err::File::open(path).unwrap();
+        folder.into_parts().0.into()
+    }
+
     #[test]
-    fn every_file_is_written_with_mode_and_time() {
+    fn every_file_is_made_with_mode_and_time_in_its_folder() {
         let temp = tempfile::tempdir().unwrap();
         let mut behind = Behind::start().unwrap();
+        // Runs of files in one folder, and turns from folder to folder.
+        let name = |number: usize| format!("{}/{number}", number / 40 % 2 + number % 40 / 35);
+        let folders = ["0", "1", "2"].map(|name| {
+            fs_err::create_dir(temp.path().join(name)).unwrap();
+            folder(&temp.path().join(name))
+        });
         for number in 0..300 {
-            let name = number.to_string();
-            let file = fs_err::File::create_new(temp.path().join(&name)).unwrap();
+            let name = path(&name(number));
             let expected = content(number);
-            let read = behind.read(&path(&name), &mut expected.as_slice()).unwrap();
+            let read = behind.read(&name, &mut expected.as_slice()).unwrap();
             assert_eq!(read.unwrap(), expected);
-            let fd = file.into_parts().0.into();
-            behind.write(path(&name), fd, executable(number));
+            let above = usize::from(name.as_bytes()[0] - b'0');
+            let above = folders[above].as_fd();
+            behind.write(name, above, executable(number)).unwrap();
         }
         behind.settle();
         assert!(behind.failure().is_none());
         for number in 0..300 {
-            let file = temp.path().join(number.to_string());
+            let file = temp.path().join(name(number));
             let meta = fs_err::metadata(&file).unwrap();
             assert_eq!(fs_err::read(&file).unwrap(), content(number));
             let mode = match executable(number) {
@@ -321,9 +370,11 @@ mod tests {
     fn a_large_file_has_a_buffer_to_itself() {
         let temp = tempfile::tempdir().unwrap();
         let mut behind = Behind::start().unwrap();
-        let file = fs_err::File::create_new(temp.path().join("small")).unwrap();
         behind.read(&path("small"), &mut &b"small"[..]).unwrap();
-        behind.write(path("small"), file.into_parts().0.into(), Executable::No);
+        let top = folder(temp.path());
+        behind
+            .write(path("small"), top.as_fd(), Executable::No)
+            .unwrap();
         for extra in [0, 1] {
             let large: Vec<u8> = (0..CHUNK + extra).map(|n| n.to_le_bytes()[1]).collect();
             let mut rest = large.as_slice();
@@ -336,25 +387,73 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_told_once_with_its_name() {
+    fn a_file_is_coming_until_all_is_settled() {
         let temp = tempfile::tempdir().unwrap();
+        fs_err::create_dir(temp.path().join("in")).unwrap();
+        let inner = folder(&temp.path().join("in"));
+        let mut behind = Behind::start().unwrap();
+        let names = (0..=2 * FILES).map(|number| path(&format!("in/{number}")));
+        for name in names.clone() {
+            assert!(!behind.is_coming(&name));
+            behind.read(&name, &mut &b"content"[..]).unwrap();
+            behind
+                .write(name.clone(), inner.as_fd(), Executable::No)
+                .unwrap();
+            assert!(behind.is_coming(&name));
+        }
+        assert!(behind.is_coming(&path("in")));
+        assert!(!behind.is_coming(&path("i")));
+        behind.settle();
+        for name in names.chain([path("in")]) {
+            assert!(!behind.is_coming(&name));
+            assert!(temp.path().join(name.as_os_str()).exists());
+        }
+    }
+
+    #[test]
+    fn who_reads_does_what_the_thread_has_no_time_for() {
+        let temp = tempfile::tempdir().unwrap();
+        let top = folder(temp.path());
+        // A thread that does nothing before it is told to.
+        let mut behind = Behind::start().unwrap();
+        let (batches, held) = channel();
+        let batches = behind.batches.replace(batches).unwrap();
+        let count = (BATCHES + 2) * FILES;
+        for number in 0..count {
+            let name = path(&number.to_string());
+            behind.read(&name, &mut &b"content"[..]).unwrap();
+            behind.write(name, top.as_fd(), Executable::No).unwrap();
+        }
+        let made = || fs_err::read_dir(temp.path()).unwrap().count();
+        assert_eq!(made(), 2 * FILES);
+        let held: Vec<Batch> = held.try_iter().collect();
+        assert_eq!(held.len(), BATCHES);
+        for batch in held {
+            batches.send(batch).unwrap();
+        }
+        behind.settle();
+        assert_eq!(made(), count);
+    }
+
+    #[test]
+    fn what_cannot_be_made_is_told_once_with_its_name() {
+        let temp = tempfile::tempdir().unwrap();
+        fs_err::write(temp.path().join("40"), "theirs").unwrap();
+        let top = folder(temp.path());
         let mut behind = Behind::start().unwrap();
         for number in 0..100 {
-            let name = number.to_string();
-            let file = fs_err::File::create_new(temp.path().join(&name)).unwrap();
-            behind.read(&path(&name), &mut &b"content"[..]).unwrap();
-            let mut fd: OwnedFd = file.into_parts().0.into();
-            if number == 40 {
-                // Open for reading only.
-                let file = fs_err::File::open(temp.path().join(&name)).unwrap();
-                fd = file.into_parts().0.into();
-            }
-            behind.write(path(&name), fd, Executable::No);
+            let name = path(&number.to_string());
+            behind.read(&name, &mut &b"content"[..]).unwrap();
+            behind.write(name, top.as_fd(), Executable::No).unwrap();
         }
         behind.settle();
         let (entry, error) = behind.failure().unwrap();
         assert_eq!(entry, path("40"));
-        assert_eq!(error.to_string(), "cannot write 40");
+        assert_eq!(error.to_string(), "cannot make 40");
         assert!(behind.failure().is_none());
+        assert_eq!(
+            fs_err::read_to_string(temp.path().join("40")).unwrap(),
+            "theirs"
+        );
     }
 }

@@ -2,14 +2,16 @@
 
 use std::io::Read;
 use std::num::NonZeroU64;
-use std::os::fd::{AsFd, OwnedFd};
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{Advice, Mode, Timespec, Timestamps};
+use rustix::fs::{Advice, Mode, OFlags, Timespec, Timestamps};
 
 use crate::model::digest::FileHash;
 use crate::model::path::EntryPath;
 
 use super::error::{Doing, Error};
+use super::folding::not_made;
 use super::uninterrupted;
 
 /// Bytes read and written at once; blocks keep their alignment because every read but the last fills it.
@@ -33,6 +35,13 @@ pub(super) const SEALED_TIME: Timestamps = Timestamps {
 /// The mode of a sealed file.
 pub(super) fn sealed_mode(executable: bool) -> Mode {
     Mode::from_raw_mode(if executable { 0o555 } else { 0o444 })
+}
+
+/// Makes a file without content, for whoever writes it alone.
+pub(super) fn create(folder: BorrowedFd<'_>, entry: &EntryPath) -> Result<OwnedFd, Error> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    uninterrupted::openat(folder, entry.name(), flags, Mode::RUSR | Mode::WUSR)
+        .map_err(|errno| not_made(folder, entry, errno))
 }
 
 /// The first part of a file, which was read already.
@@ -68,9 +77,7 @@ pub(super) fn copy(
             .unwrap_or(written_to);
         position += filled as u64;
         if is_synced && position - under_way >= AT_ONCE {
-            // Pages that are not on the disk yet begin their way to it and stay; the others may go.
-            let length = NonZeroU64::new(position - under_way);
-            let _only_a_hint = rustix::fs::fadvise(fd, under_way, length, Advice::DontNeed);
+            begin_write_back(fd, under_way..position);
             under_way = position;
         }
         if filled < buffer.len() {
@@ -82,6 +89,13 @@ pub(super) fn copy(
         uninterrupted::ftruncate(fd, position).doing("write", entry.as_os_str())?;
     }
     Ok((position, FileHash::from(hasher.finalize())))
+}
+
+/// Lets the disk begin with these bytes: what is not on it yet is on its way from now on and stays; other pages may go.
+pub(super) fn begin_write_back(fd: &OwnedFd, bytes: Range<u64>) {
+    if let Some(length) = NonZeroU64::new(bytes.end - bytes.start) {
+        let _only_a_hint = rustix::fs::fadvise(fd, bytes.start, Some(length), Advice::DontNeed);
+    }
 }
 
 /// Writes a whole file that is in memory.
@@ -146,7 +160,7 @@ pub(super) fn fill(
 }
 
 /// Writes the blocks of `chunk` that hold something; tells where the last write ended.
-fn write_around_holes(
+pub(super) fn write_around_holes(
     fd: &OwnedFd,
     chunk: &[u8],
     position: u64,

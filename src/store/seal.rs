@@ -4,15 +4,17 @@
 //! 2. The tree becomes a manifest; artifact files lose their exec bit; the manifest is written.
 //! 3. A second walk lists every folder and looks at every entry: the manifest must describe just what is there.
 //!    On its way up it makes each folder 0555 with time 1.
-//! 4. Files and folders are synced: each by itself where they are few, else by one `syncfs` through the descriptor
-//!    that was opened before the first byte was written. Any error ends the realization.
+//! 4. Files and folders are synced: each by itself where they are few, else by `syncfs` through the descriptor that was
+//!    opened before the first byte was written. A first one runs while the walk lasts and leaves little to the second.
+//!    Any error of either ends the realization.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::thread::ScopedJoinHandle;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir};
 
@@ -32,6 +34,10 @@ use crate::model::store_path::StorePathName;
 const LISTED: usize = 8192;
 /// Largest install record of the ancestor that is looked at.
 const RECORD_MAX: u64 = 1 << 20;
+
+/// How many entries a tree has at least for its sync to begin beside the second walk: that of a smaller one is over before
+/// the sync has done much.
+const BEGUN_EARLY: usize = 256;
 
 /// A sealed tree, still under its staging name.
 #[derive(Debug)]
@@ -77,8 +83,7 @@ impl<'s> Staging<'s> {
         let bytes = manifest.to_bytes();
         self.write_manifest(&bytes)?;
         let name = manifest.store_path_name(&bytes);
-        self.second_walk(&manifest)?;
-        self.sync(&manifest)?;
+        self.walk_and_sync(&manifest)?;
         Ok(Staged {
             staging: self,
             manifest,
@@ -135,7 +140,7 @@ impl<'s> Staging<'s> {
             }
             if meta.st_nlink > 1 {
                 // Its twin keeps the bit, so the two must part.
-                self.break_link(&path)?;
+                self.break_link(&path, meta.st_size.cast_unsigned())?;
                 continue;
             }
             rustix::fs::chmodat(
@@ -150,7 +155,7 @@ impl<'s> Staging<'s> {
     }
 
     /// Replaces one name of a file by a copy that is not executable.
-    fn break_link(&mut self, path: &EntryPath) -> Result<(), Error> {
+    fn break_link(&mut self, path: &EntryPath, size: u64) -> Result<(), Error> {
         self.placed(|this| {
             let from = this.open_file(path)?;
             let parent = this
@@ -164,7 +169,8 @@ impl<'s> Staging<'s> {
             if let Some(above) = above {
                 this.tree.insert(above, EntryKind::Directory)?;
             }
-            this.file_from(path, Executable::No, &from).map(|_size| ())
+            this.file_from(path, Executable::No, &from, size)
+                .map(|_size| ())
         })
     }
 
@@ -192,7 +198,7 @@ impl<'s> Staging<'s> {
     }
 
     /// Lists every folder, looks at every entry, seals the folders from the bottom up.
-    fn second_walk(&mut self, manifest: &Manifest) -> Result<(), Error> {
+    fn second_walk(&self, manifest: &Manifest) -> Result<(), Error> {
         let staging = self.path();
         let changed = |what: String| Error::Changed {
             what,
@@ -253,11 +259,35 @@ impl<'s> Staging<'s> {
         Ok(())
     }
 
-    fn sync(&mut self, manifest: &Manifest) -> Result<(), Error> {
+    /// Looks at all and syncs all; what is on its way to the disk while the look lasts need not be waited for after it.
+    fn walk_and_sync(&mut self, manifest: &Manifest) -> Result<(), Error> {
+        let few = self.few.take();
+        let entries = manifest.entries().len();
+        let few = few.filter(|_| entries <= 2 * super::staging::FEW);
+        if entries < BEGUN_EARLY || self.store.is_unsynced() {
+            self.second_walk(manifest)?;
+            return self.sync(few, manifest);
+        }
+        std::thread::scope(|scope| {
+            let sync = || uninterrupted::syncfs(&self.top);
+            let thread = std::thread::Builder::new().name("pyro-sync".to_owned());
+            // Where there is no thread, all is waited for after it.
+            let begun = thread.spawn_scoped(scope, sync).ok();
+            self.second_walk(manifest)?;
+            match begun.map(ScopedJoinHandle::join) {
+                None => Ok(()),
+                Some(Ok(synced)) => synced.doing("sync", self.path()),
+                Some(Err(panic)) => std::panic::resume_unwind(panic),
+            }
+        })?;
+        self.sync(None, manifest)
+    }
+
+    fn sync(&self, few: Option<Vec<OwnedFd>>, manifest: &Manifest) -> Result<(), Error> {
         let path = self.path();
-        match self.few.take() {
+        match few {
             _ if self.store.is_unsynced() => Ok(()),
-            Some(files) if manifest.entries().len() <= 2 * super::staging::FEW => {
+            Some(files) => {
                 for file in &files {
                     uninterrupted::fsync(file).doing("sync a file of", &path)?;
                 }

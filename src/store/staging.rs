@@ -71,6 +71,8 @@ pub struct Staging<'s> {
     pub(super) notes: Vec<String>,
     buffer: Buffer,
     writer: Writer,
+    /// Whether files may share their blocks with those that they are copied from.
+    may_clone: bool,
 }
 
 impl<'s> Staging<'s> {
@@ -111,6 +113,7 @@ impl<'s> Staging<'s> {
             notes,
             buffer,
             writer: Writer::default(),
+            may_clone: true,
         })
     }
 
@@ -255,6 +258,7 @@ impl<'s> Staging<'s> {
         self.placed(|this| {
             let kind = this.tree.get(path).cloned();
             let Some(kind) = kind else { return Ok(false) };
+            this.is_there(path)?;
             this.folders.forget();
             let parent = this
                 .folders

@@ -125,9 +125,10 @@ impl Copying<'_, '_> {
         if !before.is_file() {
             return Err(refused(path, Fault::Changed));
         }
+        let executable = Executable::of_mode(before.mode());
         let size = self
             .staging
-            .file_from(entry, Executable::of_mode(before.mode()), &file);
+            .file_from(entry, executable, &file, before.len());
         let size = size.map_err(|error| of_file(path, error))?;
         if size != before.size() || is_changed(&before, &look()?) {
             return Err(refused(path, Fault::Changed));

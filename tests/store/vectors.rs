@@ -58,7 +58,12 @@ fn stage(staging: &mut Staging<'_>, tree: &[Value], scratch: &Path) -> Result<()
             "directory" => staging.directory(&path(node))?,
             "file" => {
                 let file = content(node, scratch);
-                staging.file_from(&path(node), Executable::of_mode(mode(node)), &file)?;
+                staging.file_from(
+                    &path(node),
+                    Executable::of_mode(mode(node)),
+                    &file,
+                    file.metadata().unwrap().len(),
+                )?;
             }
             "symlink" => {
                 let target = LinkTarget::new(&decode(node, "target", "target_hex")).unwrap();

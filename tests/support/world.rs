@@ -16,6 +16,8 @@ pub const REALIZE: &[&str] = &["realize", "--profile", "ci", "--out-link", "resu
 
 /// More than this many files are synced together, fewer one by one.
 const MANY: u8 = 90;
+/// Of so many the sync begins beside the second walk.
+const CROWD: u16 = 300;
 
 /// The version of the environment that a declaration asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +26,8 @@ pub enum Version {
     Few,
     /// A folder of many files.
     Many,
+    /// A folder of more.
+    Crowd,
     /// An archive behind a URL.
     Download,
     /// A folder for a profile that is deleted again.
@@ -61,6 +65,7 @@ impl World {
         let sources = sandbox.path("sources");
         write(&few(), &sources.join("few"));
         write(&Contents::Many.after(Tree::new()), &sources.join("many"));
+        write(&Contents::Crowd.after(Tree::new()), &sources.join("crowd"));
         write(&few().file("spare", "spare"), &sources.join("spare"));
         let small = Tree::new().file("bin/run", "#!/bin/sh\n");
         let small = small.file("share/large", vec![9; 9000]);
@@ -149,9 +154,14 @@ impl World {
 
     /// pyro on the disk, started by strace with these words and not run yet.
     pub fn under_strace(&self, strace: &[&str], words: &[&str]) -> Command {
+        self.main_under_strace(&[&["-f"], strace].concat(), words)
+    }
+
+    /// The same, where strace sees the main thread alone.
+    pub fn main_under_strace(&self, strace: &[&str], words: &[&str]) -> Command {
         let pyro = self.pyro(words).command;
         let mut command = Command::new("strace");
-        command.args(["-f", "-y", "-qq", "-s", "0"]).args(strace);
+        command.args(["-y", "-qq", "-s", "0"]).args(strace);
         command.arg(pyro.get_program());
         copy_words(&pyro, &mut command);
         command
@@ -196,6 +206,7 @@ impl World {
         let (number, source) = match version {
             Version::Few => (1, folder("few")),
             Version::Many => (2, folder("many")),
+            Version::Crowd => (6, folder("crowd")),
             Version::Download => {
                 let url = format!("http://{}/env.tar.gz", self.server.address());
                 (3, format!("archive = '{url}'"))
@@ -226,6 +237,7 @@ fn few() -> Tree {
 pub enum Contents {
     Few,
     Many,
+    Crowd,
 }
 
 impl Contents {
@@ -239,6 +251,9 @@ impl Contents {
                 .file("share/deep/below/small", "small"),
             Self::Many => (0..MANY).fold(Self::Few.after(tree), |tree, n| {
                 tree.file(&format!("many/{}/{n}", n % 7), vec![n; 6000])
+            }),
+            Self::Crowd => (0..CROWD).fold(Self::Few.after(tree), |tree, n| {
+                tree.file(&format!("crowd/{}/{n}", n % 7), n.to_le_bytes())
             }),
         }
     }

@@ -70,11 +70,13 @@ const BUILT: Seen = Seen {
 fn a_realize_syncs_before_it_shows() {
     let Some(world) = world() else { return };
     assert_eq!(realized(&world, Version::Few), BUILT);
-    let together = Seen {
-        all_synced: 1,
+    let together = |all_synced| Seen {
+        all_synced,
         ..BUILT
     };
-    assert_eq!(realized(&world, Version::Many), together);
+    assert_eq!(realized(&world, Version::Many), together(1));
+    // Once beside the second walk, and once after it.
+    assert_eq!(realized(&world, Version::Crowd), together(2));
     assert_eq!(realized(&world, Version::Download), BUILT);
     let shown_already = Seen {
         published: 0,
@@ -124,7 +126,7 @@ fn a_switch_syncs_before_it_shows() {
 #[test]
 fn a_repair_syncs_before_it_shows() {
     let Some(world) = world() else { return };
-    for (version, all_synced) in [(Version::Few, 0), (Version::Many, 1)] {
+    for (version, all_synced) in [(Version::Few, 0), (Version::Many, 1), (Version::Crowd, 2)] {
         realized(&world, version);
         damage(&world.shown());
         let repaired = Seen {
@@ -258,13 +260,31 @@ fn what_others_left_without_a_sync_is_synced_by_who_builds_on_it() {
     assert_eq!(traced_after(&world, &switch, of_the_store), moved);
 }
 
+/// Whose syncs fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// The Nth of each thread.
+    EachThread,
+    /// The Nth of the main thread: not the one that runs beside its walk.
+    Main,
+}
+
 /// Runs a command in which the Nth sync of a kind fails; `None` once it has fewer.
-fn with_failing(world: &World, call: &str, time: usize, words: &[&str]) -> Option<Output> {
+fn with_failing(
+    world: &World,
+    call: &str,
+    (of, time): (Of, usize),
+    words: &[&str],
+) -> Option<Output> {
     let log = world.beside("strace.log");
     let inject = format!("inject={call}:error=EIO:when={time}");
     let trace = format!("trace={call}");
     let strace = ["-o", log.to_str().unwrap(), "-e", &trace, "-e", &inject];
-    let ended = world.under_strace(&strace, words).output().unwrap();
+    let mut command = match of {
+        Of::EachThread => world.under_strace(&strace, words),
+        Of::Main => world.main_under_strace(&strace, words),
+    };
+    let ended = command.output().unwrap();
     let trace = fs_err::read_to_string(&log).unwrap();
     trace.contains("(INJECTED)").then_some(ended)
 }
@@ -272,7 +292,8 @@ fn with_failing(world: &World, call: &str, time: usize, words: &[&str]) -> Optio
 /// Lets each sync of a command fail in turn: nothing may be told that is not so, and the next try succeeds.
 fn fails_with_each_sync(before: impl Fn(&World), words: &[&str]) -> usize {
     let mut failed = 0;
-    for call in ["fsync", "syncfs"] {
+    let (each, main) = (Of::EachThread, Of::Main);
+    for (call, of) in [("fsync", each), ("syncfs", each), ("syncfs", main)] {
         for time in 1.. {
             let Some(world) = world() else {
                 return usize::MAX;
@@ -280,10 +301,10 @@ fn fails_with_each_sync(before: impl Fn(&World), words: &[&str]) -> usize {
             before(&world);
             let old = world.store().join("profiles/ci/current");
             let old = old.is_symlink().then(|| fs_err::read_link(&old).unwrap());
-            let Some(ended) = with_failing(&world, call, time, words) else {
+            let Some(ended) = with_failing(&world, call, (of, time), words) else {
                 break;
             };
-            let moment = format!("{words:?}: {call} {time} failed");
+            let moment = format!("{words:?}: {call} {time} of {of:?} failed");
             assert_eq!(ended.status.code(), Some(74), "{moment}: {ended:?}");
             let names = inside::names(&world.store().join("store"));
             let staging = names.iter().filter(|name| name.starts_with(".s-"));
@@ -307,13 +328,15 @@ fn fails_with_each_sync(before: impl Fn(&World), words: &[&str]) -> usize {
 fn no_failing_sync_of_a_realize_is_passed_over() {
     let few = fails_with_each_sync(|world| world.declare(Version::Few), REALIZE);
     assert!(few >= 25, "{few}");
-    let update = |world: &World| {
-        world.declare(Version::Few);
-        world.succeed(REALIZE, "before the update");
-        world.declare(Version::Many);
-    };
-    let many = fails_with_each_sync(update, REALIZE);
-    assert!(many >= 8, "{many}");
+    for version in [Version::Many, Version::Crowd] {
+        let update = |world: &World| {
+            world.declare(Version::Few);
+            world.succeed(REALIZE, "before the update");
+            world.declare(version);
+        };
+        let many = fails_with_each_sync(update, REALIZE);
+        assert!(many >= 12, "{version:?}: {many}");
+    }
 }
 
 #[test]

@@ -281,6 +281,11 @@ fn a_tree_of_many_files() {
 }
 
 #[test]
+fn a_large_file() {
+    withstands(&rows::LARGE, 160);
+}
+
+#[test]
 fn an_image() {
     withstands(&rows::IMAGE, 110);
 }

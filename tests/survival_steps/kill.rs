@@ -59,6 +59,11 @@ fn a_tree_of_many_files() {
 }
 
 #[test]
+fn a_large_file() {
+    survives(&rows::LARGE, 90);
+}
+
+#[test]
 fn an_image() {
     survives(&rows::IMAGE, 55);
 }

@@ -64,6 +64,13 @@ pub const MANY_LOCAL: Row = Row {
     next: REALIZE,
 };
 
+/// An environment of a file that is copied by several threads.
+pub const LARGE: Row = Row {
+    seed: |scene| scene.declare(&envs_toml("", &[("local", "sources/large")])),
+    words: REALIZE,
+    next: REALIZE,
+};
+
 /// An image whose second layer takes away what the first one has.
 pub const IMAGE: Row = Row {
     seed: |scene| {

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use fs_err::os::unix::fs::FileExt as _;
+
 use crate::support::images::layer::{Compression, LayerBuilder};
 use crate::support::images::layout::{HOST, Layout};
 use crate::support::scene::Scene;
 
-/// More files than are synced one by one; the rest is written by a thread, in several batches.
-const MANY: usize = 200;
+/// More files than are synced one by one, so many that the sync begins beside the second walk; but for the first ones a
+/// thread makes them, in several batches.
+const MANY: usize = 300;
 
 /// Writes all versions of every source below `sources/` in the project.
 pub fn write(scene: &Scene) {
@@ -23,7 +26,18 @@ pub fn write(scene: &Scene) {
         fs_err::create_dir_all(file.parent().unwrap()).unwrap();
         fs_err::write(file, name).unwrap();
     }
+    large(&folder.join("large"));
     image(&folder.join("image"));
+}
+
+/// A file of three pieces that are copied by several threads: data in the first and the last one, and over a border.
+fn large(folder: &Path) {
+    fs_err::create_dir(folder).unwrap();
+    let file = fs_err::File::create_new(folder.join("disk")).unwrap();
+    file.set_len((17 << 20) + 5).unwrap();
+    for at in [4096, (8 << 20) - 5000, 17 << 20] {
+        file.write_all_at(&[7; 5005][..], at).unwrap();
+    }
 }
 
 /// An archive with a file that has two names, an artifact that may be executed, a hole, a link and a folder.

@@ -54,7 +54,7 @@ pub struct RealizeArgs {
     /// Make a link to the generation at PATH, last; without --profile the link is the profile
     #[arg(long, value_name = "PATH")]
     pub out_link: Option<PathBuf>,
-    /// How many environments to work on at once [default: processors, at least 4] [env: PYRO_JOBS]
+    /// How many environments to work on at once [default: processors, at least 6] [env: PYRO_JOBS]
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
     /// How thoroughly to look at paths that are there [default: quick] [env: PYRO_CHECK]

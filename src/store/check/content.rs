@@ -1,16 +1,13 @@
 //! Reads and hashes the content of a path, in pieces that several threads take at once.
 //!
-//! A large file is read in pieces that are subtrees of BLAKE3's own tree: each gives a chaining value, and those of
-//! one file are merged to its hash. Memory is one buffer a thread, and 32 bytes a piece. Nothing is mapped: a disk
-//! that fails under a mapped page would end the process instead of telling us.
+//! A large file is read in pieces that are merged to its hash ([`piecewise`]). Memory is one buffer a thread, and 32
+//! bytes a piece. Nothing is mapped: a disk that fails under a mapped page would end the process instead of telling us.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, OnceLock};
 
-use blake3::hazmat::{
-    ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root,
-};
-use rustix::fs::{Mode as FileMode, OFlags};
+use blake3::hazmat::{ChainingValue, HasherExt};
+use rustix::fs::{Mode, OFlags};
 
 use super::is_damage;
 use crate::model::digest::FileHash;
@@ -21,10 +18,8 @@ use crate::store::crew::Crew;
 use crate::store::error::{Doing, Error};
 use crate::store::file_writer::{self, CHUNK};
 use crate::store::folders::Folders;
+use crate::store::piecewise::{self, PIECE};
 use crate::store::uninterrupted;
-
-/// Bytes of one piece: a power of two, so that each piece is a whole subtree.
-const PIECE: u64 = 8 << 20;
 
 /// What one thread reads at a time.
 struct Piece<'m> {
@@ -97,7 +92,7 @@ pub(super) fn read_all(top: &OwnedFd, manifest: &Manifest, crew: &Crew) -> Resul
             .map(|slot| slot.get().copied())
             .collect();
         // Where a piece is missing its fault is known.
-        if values.is_some_and(|values| root(&values) != split.file.hash) {
+        if values.is_some_and(|values| piecewise::root(&values) != split.file.hash) {
             faults.push((split.file.index, "has the wrong content"));
         }
     }
@@ -180,8 +175,7 @@ fn read_from(
         return Ok(None);
     }
     let end = file.size.min(offset + PIECE);
-    let mut hasher = blake3::Hasher::new();
-    hasher.set_input_offset(offset);
+    let mut hasher = piecewise::hasher(offset);
     let mut position = offset;
     while position < end {
         let left = usize::try_from(end - position).unwrap_or(usize::MAX);
@@ -204,48 +198,6 @@ fn open(folders: &mut Folders<&OwnedFd>, path: &EntryPath) -> Result<OwnedFd, Er
         .parent_of(path)
         .doing("open the folder of", path.as_os_str())?;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    uninterrupted::openat(parent.as_fd(), path.name(), flags, FileMode::empty())
+    uninterrupted::openat(parent.as_fd(), path.name(), flags, Mode::empty())
         .doing("open", path.as_os_str())
-}
-
-/// The hash of a file from the chaining values of its pieces, two or more.
-fn root(values: &[ChainingValue]) -> FileHash {
-    let (left, right) = values.split_at(left_of(values.len()));
-    merge_subtrees_root(&subtree(left), &subtree(right), Mode::Hash).into()
-}
-
-fn subtree(values: &[ChainingValue]) -> ChainingValue {
-    if let [one] = values {
-        return *one;
-    }
-    let (left, right) = values.split_at(left_of(values.len()));
-    merge_subtrees_non_root(&subtree(left), &subtree(right), Mode::Hash)
-}
-
-/// How many of `pieces` stand left of the top: the largest power of two that is less.
-fn left_of(pieces: usize) -> usize {
-    pieces.next_power_of_two() / 2
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn merged_pieces_give_the_hash_of_the_whole() {
-        let bytes: Vec<u8> = (0..40 * 1024_u32).map(|n| (n % 251) as u8).collect();
-        for length in (1025..bytes.len()).step_by(509) {
-            let whole = &bytes[..length];
-            let values: Vec<ChainingValue> = whole
-                .chunks(1024)
-                .enumerate()
-                .map(|(n, piece)| {
-                    let mut hasher = blake3::Hasher::new();
-                    hasher.set_input_offset(n as u64 * 1024);
-                    hasher.update(piece).finalize_non_root()
-                })
-                .collect();
-            assert_eq!(root(&values), FileHash::of(whole), "{length} bytes");
-        }
-    }
 }
