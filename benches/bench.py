@@ -146,7 +146,9 @@ class Bench:
         if self.has("nix-store"):
             contenders["nix-store --add"] = lambda: self.measured(
                 ["nix-store", "--add", str(source)], **nix_store(self.fresh())[1])
-        contenders["cp -a --sparse=always"] = self.shell(f"cp -a --sparse=always {source} {{out}}/copy")
+        copy = f"cp -a --sparse=always {source} {{out}}/copy"
+        contenders["cp -a --sparse=always"] = self.shell(copy)
+        contenders["the same and sync"] = self.shell(f"{copy} && sync -f {{out}}/copy")
         report(self.plots, job, title, in_turn(contenders, self.runs))
 
     def idle(self, job, title, text, beside):
