@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 
 use pyro::model::recipe::Layout;
 use pyro::progress::Silent;
-use pyro::store::{Depth, Executable, Staging, Store};
+use pyro::store::{Depth, Executable, Published, Staging, Store};
 
 use super::publish::{open, path, recipe};
 
@@ -24,6 +24,11 @@ fn add(staging: &mut Staging<'_>, name: &str, content: &str) {
     assert_eq!(size.unwrap(), content.len() as u64);
 }
 
+fn shown(staging: Staging<'_>) -> Published {
+    let staged = staging.seal(&recipe()).unwrap();
+    staged.publish(Depth::Full, &Silent).unwrap()
+}
+
 #[test]
 fn a_file_that_was_just_added_can_be_replaced() {
     let temp = tempfile::tempdir().unwrap();
@@ -35,8 +40,7 @@ fn a_file_that_was_just_added_can_be_replaced() {
         assert!(staging.remove(&path(&name)).unwrap());
         add(&mut staging, &name, "new one");
     }
-    let published = staging.seal(&recipe()).unwrap();
-    let published = published.publish(Depth::Full, &Silent).unwrap();
+    let published = shown(staging);
     for number in 0..300 {
         let file = published.path().join(format!("d{}/{number}", number % 7));
         assert_eq!(fs_err::read_to_string(file).unwrap(), "new one");
@@ -52,8 +56,7 @@ fn a_folder_with_files_that_were_just_added_can_be_removed() {
         add(&mut staging, &format!("gone/{number}/deep/file"), "gone");
         assert!(staging.remove(&path("gone")).unwrap());
     }
-    let published = staging.seal(&recipe()).unwrap();
-    let published = published.publish(Depth::Full, &Silent).unwrap();
+    let published = shown(staging);
     let first = fs_err::read_dir(published.path().join("first")).unwrap();
     assert_eq!(first.count(), FIRST);
     assert!(!published.path().join("gone").exists());
@@ -69,8 +72,7 @@ fn a_file_that_was_just_added_can_have_another_name() {
         add(&mut staging, &one, &one);
         staging.hard_link(&path(&other), &path(&one)).unwrap();
     }
-    let published = staging.seal(&recipe()).unwrap();
-    let published = published.publish(Depth::Full, &Silent).unwrap();
+    let published = shown(staging);
     for number in 0..100 {
         let other = published.path().join(format!("other/{number}"));
         assert_eq!(fs_err::metadata(&other).unwrap().nlink(), 2);
