@@ -152,7 +152,7 @@ class Bench:
         report(self.plots, job, title, in_turn(contenders, self.runs))
 
     def idle(self, job, title, text, beside):
-        """Nothing to do: a declaration that is realized already, and a contender that gets its store path."""
+        """Nothing to do: a declaration that is realized already, and contenders, which are told its store path."""
         folder = self.fresh()
         for archive, files in text[1].items():
             archived(folder / archive, files)
@@ -160,8 +160,7 @@ class Bench:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=self.environment)
         words = [self.pyro, "--store", f"{folder}/store", "path", "it", "--file", f"{folder}/envs.toml"]
         path = subprocess.run(words, check=True, text=True, capture_output=True, env=self.environment).stdout.strip()
-        name, other = beside(path)
-        contenders = {"pyro": lambda: self.measured([*command, "--locked"]), name: lambda: self.measured(other)}
+        contenders = {"pyro": lambda: self.measured([*command, "--locked"]), **beside(path)}
         report(self.plots, job, f"Nothing to do: {title}", in_turn(contenders, 7 * self.runs))
 
     def idle_hundred(self, job):
@@ -170,15 +169,25 @@ class Bench:
             lines.append(f'[environments.{name}]\nversion = "1"\nartifacts = {{ kernel = "vmlinux", rootfs = "rootfs.ext4" }}\n'
                          f'sources = [{{ archive = "{name}.tar" }}]')
             archives[f"{name}.tar"] = {file: f"{file} {name}".encode() * 1000 for file in ("vmlinux", "rootfs.ext4")}
-        self.idle(job, "100 environments of a kernel and a root image each", ("\n".join(lines), archives),
-                  lambda path: ("true", ["true"]))
+        self.idle(job, "100 environments of a kernel and a root image each", ("\n".join(lines), archives), self.one_of_nix)
+
+    def one_of_nix(self, path):
+        """A path that nix has already, with the same files, and a program that does nothing."""
+        contenders = {"true": lambda: self.measured(["true"])}
+        if self.has("nix-store"):
+            environment = nix_store(self.fresh())[1]
+            added = subprocess.run(["nix-store", "--add", path], check=True, text=True, capture_output=True,
+                                   env={**self.environment, **environment}).stdout.strip()
+            contenders["nix-store --realise, one path"] = lambda: self.measured(
+                ["nix-store", "--realise", added], **environment)
+        return contenders
 
     def idle_entries(self, job):
         count = max(1000, int(100_000 * self.scale))
         text = 'schema = 1\nprofile = "bench"\n[environments.it]\nversion = "1"\nsources = [{ archive = "it.tar" }]\n'
         files = {f"d{n % 200}/e{n % 10}/file-{n}": b"0123456789" for n in range(count)}
         self.idle(job, f"one environment of {count:,} files", (text, {"it.tar": files}),
-                  lambda path: ("a bare lstat of each", [f"{self.work}/lstat", path]))
+                  lambda path: {"a bare lstat of each": lambda: self.measured([f"{self.work}/lstat", path])})
 
     def grow(self, job, what, sizes, content):
         """How the cost of one unit changes as there are more of them; pyro alone."""

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Measures collecting: pyro against nix-collect-garbage and rm -rf, on as many small paths; and who waits for it.
+"""Measures collecting: pyro against nix-collect-garbage and rm -rf, alone and one for each processor, on as many small paths;
+and who waits for it.
 
     cargo build --release && python3 benches/gc.py [--plots docs/plots] [--paths 10000] [--alive 100] [--runs 1]
 
@@ -89,17 +90,21 @@ def collected(work, pyro, paths, alive, environment):
     """Each contender once, each on a store that was made for it; all that is measured, by name."""
     folders(work, paths)
     pyro_store([pyro], work, paths, alive, environment)
-    copy = work / "copy"
-    copy.mkdir()
+    copies = work / "copy", work / "copy-of-all-processors"
     doomed = subprocess.run([pyro, "gc", "--dry-run", "--json"], check=True, capture_output=True, env=environment)
     trees = [place["path"] for place in json.loads(doomed.stdout)["paths"]]
-    for first in range(0, len(trees), 500):
-        subprocess.run(["cp", "-a", *trees[first:first + 500], str(copy)], check=True)
+    for copy in copies:
+        copy.mkdir()
+        for first in range(0, len(trees), 500):
+            subprocess.run(["cp", "-a", *trees[first:first + 500], str(copy)], check=True)
     of_nix = nix(work, paths, alive)
     os.sync()
     seen = {"pyro gc": measured([pyro, "-q", "gc"], work / "peak", env=environment)}
     os.sync()
-    seen["rm -rf of the same trees"] = measured(["rm", "-rf", str(copy)], work / "peak")
+    seen["rm -rf of the same trees"] = measured(["rm", "-rf", str(copies[0])], work / "peak")
+    os.sync()
+    by_all = f"find {copies[1]} -mindepth 1 -maxdepth 1 -print0 | xargs -0 -n 500 -P {os.cpu_count()} rm -rf"
+    seen["as many rm -rf as processors"] = measured(["sh", "-c", by_all], work / "peak")
     os.sync()
     if of_nix:
         seen["nix-collect-garbage"] = measured(["nix-collect-garbage"], work / "peak", env=of_nix)

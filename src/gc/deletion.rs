@@ -14,7 +14,9 @@ use super::Error;
 use super::collect::Collected;
 use crate::store::{Retired, Store};
 
-/// How many new names are synced at once.
+/// How many new names are synced at once at first, so that deleting begins soon.
+const FIRST: usize = 64;
+/// How many are later, twice as many each time until then.
 const TOGETHER: usize = 1024;
 
 /// A retired path, with its place in [`Collected::paths`].
@@ -25,6 +27,8 @@ pub(super) struct Deletion<'a> {
     store: &'a Store,
     /// Renamed, and not synced yet.
     renamed: Vec<Piece>,
+    /// With how many of them the next sync comes.
+    together: usize,
     synced: Sender<Piece>,
     /// Calls one more thread to help; tells whether one came.
     call: &'a dyn Fn() -> bool,
@@ -37,9 +41,10 @@ impl Deletion<'_> {
     /// Deletes what was `gone` at that place, sooner or later.
     pub(super) fn of(&mut self, gone: usize, retired: Retired) -> Result<(), Error> {
         self.renamed.push((gone, retired));
-        if self.renamed.len() < TOGETHER {
+        if self.renamed.len() < self.together {
             return Ok(());
         }
+        self.together = TOGETHER.min(2 * self.together);
         self.sync()
     }
 
@@ -88,6 +93,7 @@ pub(super) fn of_all_that(
         let mut deletion = Deletion {
             store,
             renamed: Vec::new(),
+            together: FIRST,
             synced,
             call: &call,
             helpers: available_parallelism().map_or(0, NonZero::get),

@@ -69,6 +69,7 @@ impl Store {
         }
         let store = Self::open_existing(layout, patience)?;
         probe::require_fit(store.file_system, &store.layout.leases(), root)?;
+        store.file_system.spread(&store.folder);
         Ok(store)
     }
 

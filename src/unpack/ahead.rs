@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
 /// Bytes of a piece.
-const PIECE: usize = 256 * 1024;
+const PIECE: usize = 64 * 1024;
 /// How many pieces there are.
 const PIECES: usize = 8;
 
