@@ -85,6 +85,32 @@ fn a_file_of_a_folder_that_cannot_be_written_is_named_though_others_came_after_i
     each_late_file_is_named(&rows::MANY_LOCAL, late, named);
 }
 
+#[test]
+fn a_file_of_which_a_part_is_written_at_once_gets_the_rest() {
+    let Some(world) = World::new(&rows::MANY) else {
+        return;
+    };
+    let calls = Calls::Changing;
+    let trace = world.trace(calls);
+    let is_content = |call: &&Call| written_file(call).is_some();
+    let mut met = 0;
+    for call in trace.iter().filter(is_content).step_by(8) {
+        let at = call.number;
+        let deed = Deed::Short;
+        let ended = world.run(Step { at, deed, calls });
+        // Another thread may have come to this step, with a call that writes nothing.
+        if ended.hit.as_ref().is_some_and(|call| is_content(&call)) {
+            assert_eq!(ended.code, 0, "{at}: {}", ended.stderr);
+            assert!(Shown::now(&world.scene) == world.new);
+            assert_eq!(world.wrong(), [""; 0]);
+            met += 1;
+        }
+        world.reset();
+    }
+    println!("{met} writes cut short, all gone on with");
+    assert!(met >= 5);
+}
+
 /// Lets files fail that a thread writes: the error has all that `named` says.
 fn each_late_file_is_named(
     row: &'static Row,
