@@ -16,7 +16,7 @@ use crate::store::{Retired, Store};
 
 /// How many new names are synced at once at first, so that deleting begins soon.
 const FIRST: usize = 64;
-/// How many are later, twice as many each time until then.
+/// How many at most, after twice as many each time.
 const TOGETHER: usize = 1024;
 
 /// A retired path, with its place in [`Collected::paths`].
